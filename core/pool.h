@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool: a fixed number of threads that run jobs in the order in which they came, an idle thread
+ * first; bounded.
+ *
+ * A job is embedded in what its owner allocates; from pool_submit() until its `run` or `drop` is called
+ * it belongs to the pool. The owner learns of the end through what `run` does last (post to the
+ * loop). Threads are started when first needed, so an unused pool costs no stack.
+ *
+ * Thread: pool_new() and pool_free() one thread; the rest any. `run` and `drop` are called with no
+ * lock held.
+ */
+#ifndef GOFER_CORE_POOL_H
+#define GOFER_CORE_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/error.h"
+
+struct pool;
+
+struct pool_job {
+	struct pool_job *next; /* the pool's */
+	void (*run)(struct pool_job *job);  /* in a worker; may block */
+	void (*drop)(struct pool_job *job); /* instead of run, when the pool stops hard */
+};
+
+/* `name` is copied (15 characters show as the threads' name). At most `backlog` jobs wait. NULL:
+ * out of memory. */
+struct pool *pool_new(const char *name, unsigned threads, size_t backlog);
+
+/* Hands a job over; never blocks. GOFER_FULL: `backlog` jobs wait already; GOFER_CANCELLED: the pool is stopping;
+ * GOFER_IO: no thread could be started. The job is then still the caller's. */
+enum gofer_err pool_submit(struct pool *pool, struct pool_job *job);
+
+size_t pool_waiting(struct pool *pool);  /* submitted and not taken up */
+unsigned pool_running(struct pool *pool);
+
+/* No more jobs are taken. Soft: what waits is still run. Hard: what waits is dropped, in this
+ * thread. Does not wait; may be called again, hard after soft. */
+void pool_stop(struct pool *pool, bool hard);
+/* Waits until every thread has ended (stops softly if not stopped yet) and frees. NULL is taken. */
+void pool_free(struct pool *pool);
+
+#endif
