@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make                 build/gofer, static; the libraries it needs are got first (tools/deps)
+#   make LINK=shared     the same with the shared libraries of this machine
+#   make demo            an agent, and calls to it
+#   make test            test-unit, test-fuzz, test-cli, test-interop; each is a target of its own
+#   make test-brokers    agent and callers through real brokers
+#   make lint            formatting, static analysis, and who may include whom
+#   make fuzz            FUZZ_RUNS executions of each fuzz target (clang's libFuzzer)
+#   make coverage        how many lines the tests reach
+#   make bench           speed and memory, beside others measured in the same run
+#   make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc
+#   make deps            only what the build needs
+#   make clean           removes what was built, but for the libraries in build/deps
+#
+# Options: V=1 shows the commands, WERROR=1, BUILD=DIR, CC=clang, CFLAGS=..., and, for every test
+# target, SANITIZE=address,undefined or SANITIZE=thread.
+
+VERSION := 3.0.0
+
+BUILD ?= build
+LINK ?= static
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+FUZZ_RUNS ?= 100000
+CFLAGS ?= -O2 -g
+WERROR ?= $(filter true,$(CI))
+export DEPS ?= build/deps
+export PYTHON ?= /usr/bin/python3
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifneq ($(SANITIZE),)
+override LINK := shared
+endif
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)	$(@:$(BUILD)/%=%)")
+
+all:
+
+# --- what there is --------------------------------------------------------------------
+
+# Objects of different flags never meet: every variant has a directory.
+comma := ,
+VARIANT := $(LINK)$(patsubst %,-%,$(subst $(comma),-,$(SANITIZE)) $(COVERAGE:%=coverage) $(FUZZER:%=fuzzer))
+VARIANT := $(subst $() ,,$(VARIANT))
+OUT := $(BUILD)/$(VARIANT)
+
+DIRS := core amqp broker agent cmd plugins
+SOURCES := $(wildcard gofer.c) $(sort $(wildcard $(DIRS:%=%/*.c)))
+OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
+LIBRARY := $(OUT)/libgofer.a
+UNIT := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard test/unit/test_*.c)))
+UNIT_HELP := $(patsubst %.c,$(OUT)/%.o,$(filter-out test/unit/test_%,$(sort $(wildcard test/unit/*.c))))
+FUZZ := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
+HEADERS := $(wildcard $(DIRS:%=%/*.h) test/*/*.h)
+TEST_OBJECTS := $(UNIT:%=%.o) $(UNIT_HELP) $(FUZZ:%=%.o) $(OUT)/test/fuzz/replay.o
+
+# Tests run $GOFER. A plain build is stripped on its way to $(BUILD)/gofer.
+PROGRAM := $(if $(SANITIZE)$(COVERAGE),$(OUT),$(BUILD))/gofer
+export GOFER := $(abspath $(PROGRAM))
+export NODE_PATH := $(abspath $(DEPS))/node/node_modules
+export OUT UNIT FUZZ SANITIZE
+
+# --- flags ----------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARNINGS) $(if $(WERROR),-Werror) -pthread -I. -D_GNU_SOURCE \
+	-DGOFER_VERSION='"$(VERSION)"' -ffunction-sections -fdata-sections $(DEPS_CFLAGS) $(CHECK)
+ALL_LDFLAGS = -pthread -Wl,--gc-sections $(LDFLAGS) $(CHECK)
+CHECK := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+	$(if $(COVERAGE),--coverage -O0) $(if $(FUZZER),-fsanitize=fuzzer-no-link)
+ifeq ($(strip $(CHECK)),)
+ALL_CFLAGS += $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
+	-fstack-protector-strong
+endif
+STATIC := $(if $(filter static,$(LINK)),-static -no-pie)
+
+ifeq ($(filter clean help lint,$(MAKECMDGOALS)),)
+include $(DEPS)/$(LINK).mk
+# Other flags than last time: everything is made again.
+write_if_other = $(if $(filter-out x$(subst $() ,_,$(2)),x$(subst $() ,_,$(file <$(1)))),\
+	$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
+$(call write_if_other,$(OUT)/flags,$(CC) $(ALL_CFLAGS) / $(ALL_LDFLAGS) $(DEPS_LIBS))
+$(call write_if_other,$(BUILD)/variant,$(VARIANT))
+endif
+$(DEPS)/%.mk: tools/deps
+	@tools/deps $*
+
+# --- building -------------------------------------------------------------------------
+
+.PHONY: all deps demo test test-unit test-fuzz test-cli test-interop test-brokers lint
+.PHONY: fuzz coverage bench install clean help
+.DELETE_ON_ERROR:
+
+all: $(PROGRAM)
+deps: $(DEPS)/$(LINK).mk
+
+$(BUILD)/gofer: $(OUT)/gofer $(BUILD)/variant
+	$(call say,STRIP)
+	$(Q)strip -o $@ $<
+
+$(OUT)/gofer: $(OBJECTS) $(OUT)/flags tools/link
+	$(call say,LINK)
+	$(Q)tools/link $(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $(OBJECTS) $(DEPS_LIBS)
+
+$(LIBRARY): $(filter-out $(OUT)/gofer.o,$(OBJECTS))
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(OUT)/%.o: %.c $(OUT)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)
+
+# --- testing --------------------------------------------------------------------------
+
+$(UNIT): %: %.o $(UNIT_HELP) $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DEPS_LIBS) -lcmocka
+
+# Without libFuzzer a target runs through the files it is given.
+$(FUZZ): %: %.o $(if $(FUZZER),,$(OUT)/test/fuzz/replay.o) $(LIBRARY)
+	$(call say,LINK)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ $(DEPS_LIBS)
+
+$(UNIT:%=%.o) $(UNIT_HELP): | test-deps
+.PHONY: test-deps brokers-deps fuzz-deps lint-deps coverage-deps bench-deps fuzz-run
+test-deps brokers-deps fuzz-deps lint-deps coverage-deps bench-deps: %-deps:
+	@tools/deps $*
+
+test: all $(UNIT) $(FUZZ) test-deps
+	@test/run unit fuzz cli interop
+test-unit: $(UNIT)
+	@test/run unit
+test-fuzz: $(FUZZ)
+	@test/run fuzz
+test-cli test-interop: test-%: all test-deps
+	@test/run $*
+test-brokers: all test-deps brokers-deps
+	@test/run brokers
+
+demo: all
+	@test/demo.sh
+
+lint: lint-deps
+	@tools/lint $(SOURCES) $(HEADERS) $(wildcard test/*/*.c)
+
+fuzz: fuzz-deps
+	@$(MAKE) --no-print-directory CC=clang FUZZER=1 SANITIZE=address,undefined fuzz-run
+fuzz-run: $(FUZZ)
+	@test/fuzz/run $(FUZZ_RUNS) $(FUZZ)
+
+coverage: coverage-deps
+	@rm -rf $(BUILD)/static-coverage/*/*.gcda
+	@$(MAKE) --no-print-directory COVERAGE=1 test
+	@tools/coverage $(BUILD)/static-coverage $(DIRS)
+
+bench: all bench-deps
+	@test/bench/run
+
+# --- installing -----------------------------------------------------------------------
+
+ROOT := $(DESTDIR)$(PREFIX)
+COMMANDS := goferd gofer-call gofer-admin gofer-plugin gofer-broker
+install: all
+	install -D -m 755 $(PROGRAM) $(ROOT)/bin/gofer
+	for link in $(COMMANDS); do ln -sf gofer $(ROOT)/bin/$$link; done
+	tools/install-files $(ROOT) $(DESTDIR)$(SYSCONFDIR)
+
+clean:
+	rm -rf $(filter-out $(DEPS),$(wildcard $(BUILD)/*))
+
+help:
+	@sed -n '/^# /s/^# //p;/^VERSION/q' Makefile
