@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the interoperation tests share: the processes under test and peers that are not ours.
+"""What the tests with other programs share: processes under test, and peers that are not ours.
 
 GOFER names the binary; DEPS the directory that tools/deps filled (rhea is in its node/).
 """
@@ -11,11 +11,10 @@ import subprocess
 import time
 import uuid
 
-import pytest
 from proton import Message
 from proton.utils import BlockingConnection
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 GOFER = os.path.abspath(os.environ.get("GOFER", os.path.join(ROOT, "build/gofer")))
 DEPS = os.path.join(ROOT, os.environ.get("DEPS", "build/deps"))
 SLOW = float(os.environ.get("TEST_SLOW", "1"))  # sanitized and emulated runs wait longer
@@ -90,56 +89,6 @@ class Place:
         self.url = f"amqp://127.0.0.1:{port}"
 
 
-@pytest.fixture
-def start(tmp_path):
-    """start.agent(...), start.broker(...): processes that are ended with the test."""
-    made = []
-
-    class Starter:
-        directory = str(tmp_path)
-
-        def process(self, *argv, **kw):
-            made.append(Process(self.directory, *argv, **kw))
-            return made[-1]
-
-        def broker(self, *more, port=None):
-            port = port or free_port()
-            p = self.process("broker", "-l", f"amqp://127.0.0.1:{port}", *more)
-            wait_for(lambda: listens(port) or not p.alive(), "the broker to listen")
-            assert p.alive(), p.output()
-            return Place(p, port)
-
-        def agent(self, *more, broker=None, plugin="demo", root=None):
-            """With `broker`: an agent on it; otherwise one that is its own broker."""
-            root = root or os.path.join(self.directory, f"root-{uuid.uuid4().hex[:8]}")
-            port = broker.port if broker else free_port()
-            where = ["--url", broker.url] if broker else ["--listen", f"amqp://127.0.0.1:{port}"]
-            p = self.process("agentd", "-f", "--root", root, *where, "--plugin", plugin, *more)
-            wait_for(lambda: "ready" in p.output() or not p.alive(), "the agent to be ready")
-            assert p.alive(), p.output()
-            return Place(p, port, root)
-
-    yield Starter()
-    for p in reversed(made):
-        if p.alive():
-            p.stop()
-        text = p.output()
-        for sign in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer",
-                     "ERROR: LeakSanitizer", "Assertion"):
-            assert sign not in text, text
-
-
-@pytest.fixture
-def agent(start):
-    """An agent that is its own broker, with the demo plugin on the queue `demo`."""
-    return start.agent()
-
-
-@pytest.fixture
-def broker(start):
-    return start.broker()
-
-
 def request(classname, method, *args, **keys):
     """The body of a request, as a dict; keys override its parts."""
     body = {"sn": str(uuid.uuid4()), "version": "2.0", "routing": [None, "demo"], "replyto": None,
@@ -148,6 +97,44 @@ def request(classname, method, *args, **keys):
             "data": None, "secret": None, "pam": None}
     body.update(keys)
     return body
+
+
+class Starter:
+    """Starts processes in a directory; stop() ends them all and reads what they said."""
+
+    def __init__(self, directory):
+        self.directory, self.made = directory, []
+
+    def process(self, *argv, **kw):
+        self.made.append(Process(self.directory, *argv, **kw))
+        return self.made[-1]
+
+    def broker(self, *more, port=None):
+        port = port or free_port()
+        p = self.process("broker", "-l", f"amqp://127.0.0.1:{port}", *more)
+        wait_for(lambda: listens(port) or not p.alive(), "the broker to listen")
+        assert p.alive(), p.output()
+        return Place(p, port)
+
+    def agent(self, *more, broker=None, plugin="demo", root=None):
+        """With `broker`: an agent on it; otherwise one that is its own broker."""
+        root = root or os.path.join(self.directory, f"root-{uuid.uuid4().hex[:8]}")
+        port = broker.port if broker else free_port()
+        where = ["--url", broker.url] if broker else ["--listen", f"amqp://127.0.0.1:{port}"]
+        p = self.process("agentd", "-f", "--root", root, *where, "--plugin", plugin, *more)
+        wait_for(lambda: "ready" in p.output() or not p.alive(), "the agent to be ready")
+        assert p.alive(), p.output()
+        return Place(p, port, root)
+
+    def stop(self):
+        for p in reversed(self.made):
+            if p.alive():
+                p.stop()
+        for p in self.made:
+            text = p.output()
+            for sign in ("ERROR: AddressSanitizer", "runtime error:", "WARNING: ThreadSanitizer",
+                         "ERROR: LeakSanitizer", "Assertion"):
+                assert sign not in text, text
 
 
 class Peer:
@@ -190,13 +177,6 @@ class Peer:
         self.connection.close()
 
 
-@pytest.fixture
-def peer(agent):
-    p = Peer(agent.url)
-    yield p
-    p.close()
-
-
 def gofer(*argv, timeout=60, env=None, stdin=None):
     """Runs the command line; the finished process, with text output."""
     return subprocess.run([GOFER, *argv], capture_output=True, text=True, timeout=timeout * SLOW,
@@ -204,7 +184,7 @@ def gofer(*argv, timeout=60, env=None, stdin=None):
 
 
 def node(script, *argv):
-    """Starts a script of this directory under node, with rhea to be had."""
+    """Starts a script of test/interop under node, with rhea to be had."""
     env = {**os.environ, "NODE_PATH": os.path.join(DEPS, "node/node_modules")}
-    return subprocess.Popen(["node", os.path.join(os.path.dirname(__file__), script), *argv],
+    return subprocess.Popen(["node", os.path.join(ROOT, "test/interop", script), *argv],
                             env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
