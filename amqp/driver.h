@@ -11,7 +11,9 @@
  * all of it in as few writes as it takes. Heartbeats (pn_transport_tick) are driven here.
  *
  * Settings (container, SASL, idle time-out, maximum frame) are made by the owner on the proton
- * objects between driver_new() and the attach.
+ * objects between driver_new() and the attach. The first events come in a later turn. On
+ * PN_CONNECTION_REMOTE_CLOSE the owner closes its side too: nothing else does. The idle time-out
+ * counts from the peer's protocol header on; for a peer that never sends one the owner keeps a timer.
  *
  * Thread: the loop's. Nothing here blocks.
  */
@@ -28,10 +30,17 @@
 
 struct driver;
 
+/* The largest frame that is taken unless the owner sets another; never 0, which to proton means 4 GB. */
+#define DRIVER_MAX_FRAME 65536
+
 struct driver_handler {
+	/* driver_free() may be called in it. Proton's objects then live until it returns. */
 	void (*on_event)(struct driver *d, pn_event_t *event, void *context);
-	/* No more bytes will move in either direction, and why (code GOFER_OK: an orderly close). Called once, last,
-	 * never from inside a function of the driver's; driver_free() may be called in it. */
+	/* No more bytes will move in either direction, and why. GOFER_OK: the peer sent a close frame (a
+	 * condition in it is the owner's to look at), or closed after ours; GOFER_AUTH: SASL failed;
+	 * GOFER_TIMEOUT: heartbeats; GOFER_PROTOCOL: no AMQP 1.0 peer, or a broken one; GOFER_IO: end of
+	 * file or reset. Called once, last, never from inside a function of the driver's; driver_free()
+	 * may be called in it. */
 	void (*on_closed)(struct driver *d, const struct error *why, void *context);
 };
 
@@ -44,16 +53,18 @@ pn_connection_t *driver_connection(struct driver *d);
 pn_transport_t *driver_transport(struct driver *d);
 void *driver_context(struct driver *d);
 
-/* Takes the descriptor (connected, non-blocking, TCP_NODELAY set here). */
+/* Takes the descriptor, connected; on failure too. It is made non-blocking, TCP_NODELAY is set. */
 enum gofer_err driver_attach_socket(struct driver *d, int fd, struct error *error);
-/* Joins two drivers of one loop; each one's end closes the other. */
+/* Joins two drivers of one loop; each one's end closes the other. Every turn of the loop moves a
+ * piece, so that neither keeps the loop for itself. */
 void driver_attach_peer(struct driver *a, struct driver *b);
 void driver_wake(struct driver *d);
-/* Closes the transport at once: pending output is dropped, on_closed follows with `why`. */
+/* Closes the transport at once: pending output is dropped, on_closed follows in a later turn with
+ * `why`, unless the connection has ended before. Also with nothing attached. */
 void driver_abort(struct driver *d, enum gofer_err code, const char *why);
 
-/* With nothing attached: feeds bytes (all of them; false when the engine takes no more), and takes what it
- * has to say. Events are handled inside. */
+/* With nothing attached: feeds bytes (all of them; false when the engine takes no more), and takes
+ * what it has to say. Events are handled inside; not to be called from on_event. */
 bool driver_push(struct driver *d, const char *bytes, size_t size);
 void driver_pull(struct driver *d, struct buf *out);
 
