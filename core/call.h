@@ -7,7 +7,7 @@
  *   worker  call_start() -> dispatch_run() -> outcome, progress through the sink
  *   loop    call_unref()
  *
- * States: queued -> running -> finished, or queued -> cancelled. The step out of "queued" is atomic:
+ * States: queued -> running -> finished, or queued -> discarded. The step out of "queued" is atomic:
  * either the worker starts it or the canceller takes it, never both.
  *
  * Thread: call_cancel(), call_cancelled(), call_ref() and call_unref() from any; the rest from the
@@ -44,22 +44,27 @@ bool call_start(struct call *call);
 bool call_cancel(struct call *call);
 enum call_state call_state(const struct call *call);
 
-/* How it ended: valid once finished. A returned value is NULL for null. */
+/* How it ended: valid once finished. A returned value is NULL for null; the exception's strings are
+ * NULL where the memory for them was short (the result then says MemoryError). */
 bool call_raised(const struct call *call);
 const struct cJSON *call_retval(const struct call *call);
 const struct exception *call_exception(const struct call *call);
-/* Appends the body of the result reply. */
+/* Appends the body of the result reply; GOFER_NOMEM is the only failure. Once finished, or of one
+ * that was discarded: that is answered with Cancelled. */
 enum gofer_err call_print_result(struct buf *out, const struct call *call,
                                  const struct reply_head *head);
 
-/* For dispatch and other runners: the bound arguments (taken), and an exception of any module. */
+/* For dispatch and other runners: the bound arguments (taken; what was bound before is freed; cntr_args
+ * NULL for a function), and an exception of any module (GOFER_FAILED, or GOFER_INVALID when the call
+ * has its outcome already). */
 void call_bind_take(struct call *call, struct cJSON *args, struct cJSON *cntr_args);
 enum gofer_err call_raise_module(struct call *call, const char *xmodule, const char *xclass,
                                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* running -> finished. A method's return code without an outcome becomes one here. */
 void call_finish(struct call *call, enum gofer_err returned);
 
-/* plugin_context, for the agent and for `gofer plugin call`: `option` looks a value up. */
+/* plugin_context, for the agent and for `gofer plugin call`: `option` looks a value up and may be
+ * NULL: there are none. `name` is copied. NULL: out of memory. */
 struct plugin_context *plugin_context_new(const char *name,
                                           const char *(*option)(void *arg, const char *section,
                                                                 const char *key),

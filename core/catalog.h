@@ -35,9 +35,10 @@ const struct catalog_method *catalog_find(const struct catalog *c, const char *c
                                           const char *method);
 
 /* Appends what Admin.help() says of the plugin ("  <plugin> name\n    Classes:\n…"), `name` being
- * what the loaded plugin is called; sorted. */
+ * what the loaded plugin is called; sorted, a newline at the end. */
 enum gofer_err catalog_print_help(struct buf *out, const struct catalog *c, const char *name);
-/* Appends the whole text of Admin.help(): every catalog, then every action with its interval. */
+/* Appends the whole text of Admin.help(): every catalog, sorted by name, then the heading of the
+ * actions. GOFER_NOMEM is the only failure, here and above. */
 struct catalog_entry {
 	const char *name;
 	const struct catalog *catalog;

@@ -4,8 +4,9 @@
  *
  * The text is Python's without annotations: "words, wait=0, *rest, key=None, **more". Defaults are
  * Python literals: None, True, False, numbers, strings in either quotes, and lists and dicts of
- * these ([], {}). A bare "*" makes what follows keyword-only. Wrong arguments are told in CPython
- * 3.10's words, self counted where the callable is a method.
+ * these ([], {}): literal.h. A bare "*" makes what follows keyword-only; Python's "/" is not
+ * taken, nor a comma at the end, nor more than PARAMS_MAX parameters. Wrong arguments are told in
+ * CPython 3.10's words, self counted where the callable is a method.
  *
  * Thread: any; a parsed list is constant.
  */
@@ -18,6 +19,8 @@
 #include "core/error.h"
 #include "core/json.h"
 
+#define PARAMS_MAX 64
+
 struct params; /* opaque: a parsed list */
 
 /* Parses `text` (NULL is the empty list). NULL: `error` says what is wrong and at which column. */
@@ -27,7 +30,7 @@ void params_free(struct params *p);
 size_t params_count(const struct params *p);
 /* The name of parameter `i`, without stars. */
 const char *params_name(const struct params *p, size_t i);
-/* Appends the list as Python's help writes it: "self, words, wait=0" with `self`. */
+/* Appends the list as Python's help writes it: "self, words, wait=0" with `self`. GOFER_NOMEM. */
 enum gofer_err params_print(struct buf *out, const struct params *p, bool self);
 
 /*

@@ -17,8 +17,9 @@
  *       { .name = "bark", .params = "words, wait=0", .run = bark, .help = "Say the words." }, { 0 } };
  *
  * Every method ends in call_return*() or call_raise*(), each of which may be used once. A method that
- * returns something else than GOFER_OK without having raised is answered for: Exception with the
- * error's name.
+ * returns without an outcome is answered for: null after GOFER_OK, Cancelled after
+ * GOFER_CANCELLED (what call_sleep() gives), else an Exception with the error's name. Of two
+ * outcomes the first stands: the second is refused with GOFER_INVALID and logged.
  *
  * Thread: methods run in a worker, may block, and may run in several workers at once. What a
  * method gets from its call is valid until it returns. Tables are constant and never freed.
@@ -36,11 +37,6 @@
 struct call;
 struct plugin_context; /* a loaded plugin: its name and configuration */
 
-enum call_model {
-	CALL_DIRECT, /* runs in the agent */
-	CALL_FORK,   /* runs in a child process of its own */
-};
-
 /* What a caller must prove; any one requirement of a method that passes is enough. */
 enum requirement_kind { REQUIRE_SECRET, REQUIRE_USER };
 struct requirement {
@@ -53,7 +49,6 @@ struct method {
 	const char *params; /* as Python writes them, without self: "words, wait=0, *rest, **more" */
 	const char *help;   /* one sentence */
 	enum gofer_err (*run)(struct call *call);
-	enum call_model model;
 	const struct requirement *require; /* NULL, or ends with value NULL */
 };
 
@@ -64,18 +59,11 @@ struct class {
 	const struct method *methods;
 };
 
-struct action {
-	const char *name; /* NULL ends a table */
-	unsigned interval_s;
-	enum gofer_err (*run)(struct plugin_context *context);
-};
-
 struct plugin {
 	const char *name;    /* [a-z0-9_-]+ */
 	const char *summary; /* one line */
-	const struct class *classes;    /* NULL or ends with name NULL; so do the next two */
+	const struct class *classes;    /* NULL or ends with name NULL; so do the functions */
 	const struct method *functions; /* called with the plugin's name as the class */
-	const struct action *actions;
 	enum gofer_err (*load)(struct plugin_context *context); /* NULL or called before the first call */
 	void (*unload)(struct plugin_context *context);         /* NULL or called after the last call */
 };
@@ -98,9 +86,11 @@ const struct cJSON *call_arg(const struct call *call, const char *name);
 const struct cJSON *call_cntr_arg(const struct call *call, const char *name);
 
 /* The same with its type checked: GOFER_OK, or a TypeError is raised
- * ("words must be str, not int") and GOFER_FAILED returned. A double may be any number, an integer
- * a whole one; bool is neither. */
+ * ("words must be str, not int") and GOFER_FAILED returned. A double may be any number (one too
+ * large for it is infinite), an integer a whole one (ValueError if it needs more than 64 bits);
+ * bool is neither. */
 enum gofer_err call_arg_string(struct call *call, const char *name, const char **out);
+enum gofer_err call_cntr_arg_string(struct call *call, const char *name, const char **out);
 enum gofer_err call_arg_double(struct call *call, const char *name, double *out);
 enum gofer_err call_arg_integer(struct call *call, const char *name, long long *out);
 

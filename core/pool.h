@@ -5,7 +5,8 @@
  *
  * A job is embedded in what its owner allocates; from pool_submit() until its `run` or `drop` is called
  * it belongs to the pool. The owner learns of the end through what `run` does last (post to the
- * loop). Threads are started when first needed, so an unused pool costs no stack.
+ * loop). Threads are started when first needed, so an unused pool costs no stack. Every signal is
+ * blocked in them: signals are the other threads' business.
  *
  * Thread: pool_new() and pool_free() one thread; the rest any. `run` and `drop` are called with no
  * lock held.
@@ -26,12 +27,13 @@ struct pool_job {
 	void (*drop)(struct pool_job *job); /* instead of run, when the pool stops hard */
 };
 
-/* `name` is copied (15 characters show as the threads' name). At most `backlog` jobs wait. NULL:
- * out of memory. */
+/* `name` is copied (15 characters show as the threads' name); `threads` is 1 or more. Beyond the
+ * jobs that have a thread to run them, at most `backlog` wait. NULL: out of memory. */
 struct pool *pool_new(const char *name, unsigned threads, size_t backlog);
 
-/* Hands a job over; never blocks. GOFER_FULL: `backlog` jobs wait already; GOFER_CANCELLED: the pool is stopping;
- * GOFER_IO: no thread could be started. The job is then still the caller's. */
+/* Hands a job over; never blocks. GOFER_FULL: every thread has its job and `backlog` wait;
+ * GOFER_CANCELLED: the pool is stopping; GOFER_IO: no thread could be started and there is none yet.
+ * The job is then still the caller's. */
 enum gofer_err pool_submit(struct pool *pool, struct pool_job *job);
 
 size_t pool_waiting(struct pool *pool);  /* submitted and not taken up */
@@ -40,7 +42,8 @@ unsigned pool_running(struct pool *pool);
 /* No more jobs are taken. Soft: what waits is still run. Hard: what waits is dropped, in this
  * thread. Does not wait; may be called again, hard after soft. */
 void pool_stop(struct pool *pool, bool hard);
-/* Waits until every thread has ended (stops softly if not stopped yet) and frees. NULL is taken. */
+/* Waits until every thread has ended (stops softly if not stopped yet) and frees. NULL is taken.
+ * Not from a job. */
 void pool_free(struct pool *pool);
 
 #endif
