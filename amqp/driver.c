@@ -231,8 +231,8 @@ static void on_timer(struct ev_loop *ev, ev_timer *watcher, int revents)
 	mark(watcher->data);
 }
 
-/* The timer is moved only to an earlier time: one that comes too early costs a tick, and most deadlines
- * move on before they are reached. */
+/* The timer is moved only to an earlier time: one that comes too early costs a tick, and most
+ * deadlines move on before they are reached. */
 static void arm(struct driver *d, uint64_t now, uint64_t next)
 {
 	struct ev_loop *ev = loop_ev(d->loop);
