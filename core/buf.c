@@ -100,6 +100,14 @@ void buf_added(struct buf *b, size_t size)
 	b->data[b->size] = '\0';
 }
 
+void buf_truncate(struct buf *b, size_t size)
+{
+	if (size >= b->size)
+		return;
+	b->size = size;
+	b->data[size] = '\0';
+}
+
 void buf_consume(struct buf *b, size_t size)
 {
 	if (size == 0 || !b->data)

@@ -33,10 +33,12 @@ struct slice {
 	size_t size;
 };
 
+/* clang-format off */
 #define BUF_INIT { NULL, 0, 0, false }
+/* clang-format on */
 
-void buf_release(struct buf *b);                             /* frees; `b` is as after BUF_INIT */
-void buf_clear(struct buf *b);                               /* empties, keeps the memory */
+void buf_release(struct buf *b); /* frees; `b` is as after BUF_INIT */
+void buf_clear(struct buf *b);   /* empties, keeps the memory */
 void buf_append(struct buf *b, const void *data, size_t size);
 void buf_puts(struct buf *b, const char *text);
 void buf_putc(struct buf *b, char c);
@@ -45,6 +47,8 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
  * how many were really put there. */
 char *buf_reserve(struct buf *b, size_t size);
 void buf_added(struct buf *b, size_t size);
+/* Removes what is behind the first `size` bytes. */
+void buf_truncate(struct buf *b, size_t size);
 /* Removes the first `size` bytes. */
 void buf_consume(struct buf *b, size_t size);
 static inline bool buf_ok(const struct buf *b)

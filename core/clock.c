@@ -42,7 +42,7 @@ static void put_digits(char *at, int width, unsigned value)
 	}
 }
 
-/* Written by hand, as it is part of every reply: gmtime_r() alone costs more than the rest. */
+/* Written by hand, as it is part of every reply and strftime() is slow. */
 void clock_stamp(char text[CLOCK_STAMP_SIZE], time_t when)
 {
 	static const char shape[CLOCK_STAMP_SIZE] = "0000-00-00T00:00:00Z";

@@ -12,7 +12,7 @@
 
 uint64_t clock_monotonic_us(void); /* microseconds since some start; never goes back */
 uint64_t clock_monotonic_ms(void);
-uint64_t clock_wall_ms(void);      /* milliseconds since 1970, UTC */
+uint64_t clock_wall_ms(void); /* milliseconds since 1970, UTC */
 
 /* The time as `%Y-%m-%dT%H:%M:%SZ`, UTC. */
 void clock_stamp(char text[CLOCK_STAMP_SIZE], time_t when);

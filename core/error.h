@@ -36,7 +36,9 @@ struct error {
 };
 
 /* An error that says nothing: for initialisers. */
+/* clang-format off */
 #define ERROR_NONE { GOFER_OK, "" }
+/* clang-format on */
 
 /* Sets `error` (may be NULL) and returns `code`, so that `return error_set(...)` reads well. Text
  * that does not fit is cut; control characters in it become '?', so that it stays one line. */

@@ -3,17 +3,21 @@
  * json: JSON text to a tree of cJSON values and back, with nothing lost on the way.
  *
  * cJSON holds numbers as doubles and strings as C strings; JSON's own are wider. Here
- * - a number whose text is not what json_print() would make of its double carries that text in
- *   `valuestring`, and is written as it was read (2^53+1, 1.0, 1e400, long decimals);
+ * - a number carries its text in `valuestring` and is written as it was read (2^53+1, 1.0, 1e400,
+ *   long decimals), unless it is a short integer, whose double says it all;
  * - NUL inside a string is held as the bytes C0 80, and a lone surrogate \uD800..\uDFFF as its
  *   three-byte form ED A0..BF xx. Neither occurs in valid UTF-8, so nothing is ambiguous, and both
  *   are written as the escapes that they were. Text that may hold these is not for a system call:
  *   json_string_is_plain() tells.
- * - of equal keys in an object the last one counts, as in Python.
+ * - of equal keys in an object the last one counts, as in Python, and the only one that a parsed
+ *   object keeps; its members are in the order of their keys.
  *
  * Read: any valid JSON (RFC 8259) in UTF-8, at most JSON_MAX_DEPTH arrays and objects deep.
  * Written: ASCII only, keys sorted by bytes, ", " and ": " between; what Python's
  * json.dumps(x, sort_keys=True) writes.
+ *
+ * A number made in C is written as Python writes it, and without a point when it is whole and below
+ * 2^53. The process's LC_NUMERIC must be "C", as it is unless somebody calls setlocale().
  *
  * Values are made, held and freed with cJSON's own functions (cJSON_CreateObject, cJSON_Delete);
  * printing and parsing are done here only. Thread: any; a tree belongs to one thread at a time.
@@ -37,7 +41,8 @@ struct cJSON *json_parse(const char *text, size_t size, struct error *error);
 
 /* Appends the text of `value` (NULL is written as null). GOFER_NOMEM is the only failure. Bytes in
  * strings that are not UTF-8 (a value made in C from a command's output) are written as U+FFFD;
- * a double that is not finite and has no text of its own is written as null. */
+ * a double that is not finite and has no text of its own is written as null. cJSON_Raw is
+ * written as it stands. */
 enum gofer_err json_print(struct buf *out, const struct cJSON *value);
 
 /* Appends `text` as a JSON string in quotes, under the rules of json_print(). */

@@ -39,10 +39,10 @@ void log_write(const char *package, enum log_level level, const char *format, ..
 #define log_warning(package, ...) log_write(package, LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_info(package, ...) log_write(package, LOG_LEVEL_INFO, __VA_ARGS__)
 /* The arguments are not evaluated unless debug is on. */
-#define log_debug(package, ...)                                                \
-	do {                                                                   \
-		if (log_enabled(package, LOG_LEVEL_DEBUG))                     \
-			log_write(package, LOG_LEVEL_DEBUG, __VA_ARGS__);      \
+#define log_debug(package, ...) \
+	do { \
+		if (log_enabled(package, LOG_LEVEL_DEBUG)) \
+			log_write(package, LOG_LEVEL_DEBUG, __VA_ARGS__); \
 	} while (0)
 
 #endif
