@@ -38,17 +38,17 @@ struct rejection {
 #define REJECT_AUTHENTICATION "security.authentication"
 
 struct request {
-	struct cJSON *root;   /* owned; the rest points into it unless said otherwise */
-	const char *sn;       /* NULL if missing or unusable */
-	const char *replyto;  /* NULL if missing or null: no reply is wanted */
-	const char *address;  /* routing[1], NULL if missing */
-	char *data;           /* owned: the exact text of `data`, "null" if missing */
+	struct cJSON *root;  /* owned; the rest points into it unless said otherwise */
+	const char *sn;      /* NULL if missing or unusable */
+	const char *replyto; /* NULL if missing or null: no reply is wanted */
+	const char *address; /* routing[1], NULL if missing */
+	char *data;          /* owned: the exact text of `data`, "null" if missing */
 	const char *classname, *method;
-	struct cJSON *args;   /* an array, or NULL for none */
-	struct cJSON *kws;    /* an object, or NULL for none; key `kws`, else `kwargs` */
+	struct cJSON *args; /* an array, or NULL for none */
+	struct cJSON *kws;  /* an object, or NULL for none; key `kws`, else `kwargs` */
 	struct cJSON *cntr_args, *cntr_kws; /* array and object, both NULL if cntr is null */
-	const char *secret;                                   /* NULL if null */
-	const char *pam_user, *pam_password, *pam_service;    /* NULL if null */
+	const char *secret;                 /* NULL if null */
+	const char *pam_user, *pam_password, *pam_service; /* NULL if null */
 };
 
 /*
@@ -58,8 +58,8 @@ struct request {
  *   GOFER_INVALID  the body is no JSON object (REJECT_DOCUMENT); nothing is set
  *   GOFER_FAILED   version (REJECT_VERSION) or content (REJECT_REQUEST); checked in that order
  *   GOFER_NOMEM
- * The sn is checked for its length and for being a string, not for its characters: it names no
- * file. request_release() in every case.
+ * The sn may be any text without NUL and lone surrogates: it names no file. An empty replyto is as
+ * good as none. request_release() in every case.
  */
 enum gofer_err request_decode(struct request *request, const char *text, size_t size,
                               struct rejection *rejection);
@@ -72,6 +72,7 @@ struct reply_head {
 	const char *data;
 };
 
+/* One that is all 0 is written as a builtins.Exception that says nothing. */
 struct exception {
 	char *xmodule, *xclass; /* owned */
 	char *exval;            /* owned; text for people */
@@ -85,8 +86,8 @@ struct exception {
 enum gofer_err exception_set(struct exception *x, const char *xmodule, const char *xclass,
                              const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The same with the arguments given, taken also on failure. */
-enum gofer_err exception_set_args_take(struct exception *x, const char *xmodule,
-                                       const char *xclass, struct cJSON *xargs);
+enum gofer_err exception_set_args_take(struct exception *x, const char *xmodule, const char *xclass,
+                                       struct cJSON *xargs);
 void exception_release(struct exception *x);
 
 /* Encoders append one body to `out`; GOFER_NOMEM is the only failure. The time stamp is now. */
@@ -127,12 +128,12 @@ struct reply {
 	const char *sn;     /* NULL if null or missing */
 	const char *timestamp;
 	const struct cJSON *data;
-	long long total, completed;                      /* progress */
-	const struct cJSON *details;                     /* progress */
-	const char *code, *description, *details_text;   /* rejected; never NULL there */
-	const struct cJSON *retval;                      /* returned */
-	const char *exval, *xmodule, *xclass;            /* raised; never NULL there */
-	const struct cJSON *xargs, *xstate;              /* raised */
+	long long total, completed;                    /* progress */
+	const struct cJSON *details;                   /* progress */
+	const char *code, *description, *details_text; /* rejected; never NULL there */
+	const struct cJSON *retval;                    /* returned */
+	const char *exval, *xmodule, *xclass;          /* raised; never NULL there */
+	const struct cJSON *xargs, *xstate;            /* raised */
 };
 
 /* Decodes any reply. GOFER_PROTOCOL and `error` if it is none; reply_release() in every case. */
