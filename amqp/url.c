@@ -106,7 +106,7 @@ static int unescape(struct slice from)
 
 static enum gofer_err decode(const struct parser *p, char **to, struct slice from)
 {
-	char *out = malloc(from.size + 1);
+	char *out = calloc(from.size + 1, 1);
 
 	*to = out;
 	if (!out)
@@ -125,7 +125,6 @@ static enum gofer_err decode(const struct parser *p, char **to, struct slice fro
 		from.data += n;
 		from.size -= n;
 	}
-	*out = '\0';
 	return GOFER_OK;
 }
 
