@@ -29,7 +29,8 @@ static void put_integer(char *text, int64_t value)
 	*text = '\0';
 }
 
-/* Of the shortest texts that mean `value`; one digit is enough for the smallest there are. */
+/* Of the shortest texts that mean `value`; one digit is enough for the smallest there are. (Python
+ * finds one a digit shorter for 46 powers of two.) */
 static void put_shortest(char *text, double value, int precision)
 {
 	do

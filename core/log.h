@@ -3,10 +3,12 @@
  * log: one line a message to standard error or syslog, with a level for each package.
  *
  * A package is a dotted name ("agent.intake"); a level set for "agent" holds for all below it. The
- * default level is info. Under systemd (LOG_JOURNAL) lines on standard error start with <priority>.
- * Nothing secret goes through here: callers pass no passwords, secrets or bodies.
+ * default level is info. Under systemd (LOG_TARGET_JOURNAL) lines on standard error start with
+ * <priority>. Control characters in a message are escaped, so that nobody's input forges a line, and
+ * what is longer than a line may be is cut, with three dots for the rest. Nothing secret goes
+ * through here: callers pass no passwords, secrets or bodies.
  *
- *   log_open(LOG_STDERR, "gofer");
+ *   log_open(LOG_TARGET_STDERR, "gofer");
  *   log_level("agent", LOG_LEVEL_DEBUG);
  *   log_info("agent", "plugin %s: attached", name);
  *
