@@ -80,7 +80,7 @@ ALL_CFLAGS += $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORT
 endif
 STATIC := $(if $(filter static,$(LINK)),-static -no-pie)
 
-ifeq ($(filter clean help lint,$(MAKECMDGOALS)),)
+ifeq ($(filter clean help,$(MAKECMDGOALS)),)
 include $(DEPS)/$(LINK).mk
 # Other flags than last time: everything is made again.
 write_if_other = $(if $(filter-out x$(subst $() ,_,$(2)),x$(subst $() ,_,$(file <$(1)))),\
@@ -150,7 +150,7 @@ demo: all
 	@test/demo.sh
 
 lint: lint-deps
-	@tools/lint $(SOURCES) $(HEADERS) $(wildcard test/*/*.c)
+	@tools/lint $(ALL_CFLAGS) -- $(SOURCES) $(HEADERS) $(wildcard test/*/*.c)
 
 fuzz: fuzz-deps
 	@$(MAKE) --no-print-directory CC=clang FUZZER=1 SANITIZE=address,undefined fuzz-run
@@ -158,9 +158,9 @@ fuzz-run: $(FUZZ)
 	@test/fuzz/run $(FUZZ_RUNS) $(FUZZ)
 
 coverage: coverage-deps
-	@rm -rf $(BUILD)/static-coverage/*/*.gcda
-	@$(MAKE) --no-print-directory COVERAGE=1 test
-	@tools/coverage $(BUILD)/static-coverage $(DIRS)
+	@find $(BUILD)/$(LINK)-coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory COVERAGE=1 test; status=$$?; \
+		tools/coverage $(BUILD)/$(LINK)-coverage $(DIRS); exit $$status
 
 bench: all bench-deps
 	@test/bench/run
