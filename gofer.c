@@ -11,6 +11,7 @@
 #include "cmd/exit_codes.h"
 #include "cmd/output.h"
 #include "core/buf.h"
+#include "core/nearest.h"
 
 /* A descriptor that was closed would become a socket's, and output would go into it: what stands in
  * its place can be neither read nor written. */
@@ -64,11 +65,11 @@ static int unknown(const char *word)
 {
 	static const char *const options[] = {"--help", "--version", "--list", NULL};
 	bool option = *word == '-';
-	const char *nearest = option ? options_nearest(word, options) : command_nearest(word);
+	const char *near = option ? nearest(word, options) : command_nearest(word);
 
 	fprintf(stderr, "gofer: unknown %s \"%s\"; ", option ? "option" : "command", word);
-	if (nearest)
-		fprintf(stderr, "did you mean \"%s\"?\n", nearest);
+	if (near)
+		fprintf(stderr, "did you mean \"%s\"?\n", near);
 	else
 		fputs("\"gofer help\" lists what there is\n", stderr);
 	return EXIT_CODE_USAGE;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/nearest.h"
+
 #define SYSTEM_FILE "/etc/gofer/client.conf"
 #define SECTION "call"
 
@@ -42,24 +44,23 @@ static const char *nearest_key(const struct option_spec *specs, const char *key)
 			names[count++] = specs->config;
 	}
 	names[count] = NULL;
-	return options_nearest(key, names);
+	return nearest(key, names);
 }
 
 static bool check_key(void *arg, const char *key, const char *value)
 {
 	const struct check *c = arg;
-	const char *file = NULL, *nearest;
+	const char *file = NULL, *near;
 	unsigned line = 0;
 
 	(void)value;
 	if (is_key(c->specs, key))
 		return true;
-	nearest = nearest_key(c->specs, key);
+	near = nearest_key(c->specs, key);
 	config_where(c->config, SECTION, key, &file, &line);
 	config_fault(c->faults, file ? file : "client.conf", line,
 	             "unknown key \"%s\" in [%s]%s%s%s", key, SECTION,
-	             nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-	             nearest ? "\"?" : "");
+	             near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	return true;
 }
 

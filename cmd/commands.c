@@ -7,8 +7,10 @@
 #include "cmd/command.h"
 #include "cmd/exit_codes.h"
 #include "cmd/output.h"
+#include "core/nearest.h"
 
-extern const struct command command_agentd, command_broker, command_help;
+extern const struct command command_agentd, command_broker, command_call, command_help,
+	command_plugin;
 
 const struct command *const commands[] = {
 	&command_agentd,
@@ -39,7 +41,7 @@ const char *command_nearest(const char *word)
 			names[count++] = (*c)->alias;
 	}
 	names[count] = NULL;
-	return options_nearest(word, names);
+	return nearest(word, names);
 }
 
 void command_print_help(struct buf *out, const struct command *command)

@@ -7,19 +7,20 @@
 #include "cmd/completion.h"
 #include "cmd/exit_codes.h"
 #include "cmd/output.h"
+#include "core/nearest.h"
 
 struct help_options {
 	const char *completion;
 };
 
+/* clang-format off */
 static const struct option_spec options[] = {
-	{.name = "completion",
-         .kind = OPTION_TEXT,
-         .argument = "SHELL",
-         .offset = offsetof(struct help_options, completion),
-         .help = "print the completions for a shell; bash is the one there is"},
+	{.name = "completion", .kind = OPTION_TEXT,
+	 .offset = offsetof(struct help_options, completion), .argument = "SHELL",
+	 .help = "print the completions for a shell; bash is the one there is"},
 	{.kind = OPTION_END},
 };
+/* clang-format on */
 
 static const char *const topics[] = {
 	"agentd", "broker", "call", "exit-codes", "help", "plugin", NULL,
@@ -41,10 +42,10 @@ static int print_completion(const char *shell)
 
 static int unknown_topic(const char *word)
 {
-	const char *nearest = options_nearest(word, topics);
+	const char *near = nearest(word, topics);
 
 	fprintf(stderr, "gofer help: no command \"%s\"%s%s%s\n", word,
-	        nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+	        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	return EXIT_CODE_USAGE;
 }
 

@@ -11,8 +11,10 @@
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/nearest.h"
 
 #define CONFIG_SECTION "call"
+#define WORD_MAX 40
 
 struct parser {
 	const struct option_spec *specs;
@@ -118,58 +120,6 @@ static enum gofer_err store(struct parser *p, const struct option_spec *spec, co
 	return GOFER_OK;
 }
 
-/* --- the nearest name -------------------------------------------------------------------- */
-
-#define WORD_MAX 40
-
-static unsigned least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* Insertions, deletions, substitutions and swaps of neighbours. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned rows[3][WORD_MAX + 1];
-	size_t la = strlen(a), lb = strlen(b);
-
-	if (la > WORD_MAX || lb > WORD_MAX)
-		return WORD_MAX;
-	for (size_t j = 0; j <= lb; j++)
-		rows[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= la; i++) {
-		unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3],
-			 *before = rows[(i + 1) % 3];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= lb; j++) {
-			row[j] = least(least(above[j], row[j - 1]) + 1,
-			               above[j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[j] = least(row[j], before[j - 2] + 1);
-		}
-	}
-	return rows[la % 3][lb];
-}
-
-const char *options_nearest(const char *word, const char *const *names)
-{
-	const char *nearest = NULL;
-	size_t length = strlen(word);
-	unsigned best = length < 3 ? 2 : (unsigned)(length / 3) + 2;
-
-	for (; *names; names++) {
-		bool begins = length >= 2 && !strncmp(*names, word, length);
-		unsigned d = begins ? 1 : distance(word, *names);
-
-		if (d < best && d < strlen(*names)) {
-			best = d;
-			nearest = *names;
-		}
-	}
-	return nearest;
-}
-
 /* --- the command line -------------------------------------------------------------------- */
 
 static const struct option_spec *find_long(const struct option_spec *specs, const char *name,
@@ -195,7 +145,7 @@ static const struct option_spec *find_letter(const struct option_spec *specs, ch
 
 static enum gofer_err unknown_long(struct parser *p, const char *name, size_t size)
 {
-	const char *names[OPTIONS_MAX + 2], *nearest;
+	const char *names[OPTIONS_MAX + 2], *near;
 	char word[WORD_MAX + 1];
 	size_t count = 0;
 
@@ -209,11 +159,11 @@ static enum gofer_err unknown_long(struct parser *p, const char *name, size_t si
 		size = WORD_MAX;
 	memcpy(word, name, size);
 	word[size] = '\0';
-	nearest = options_nearest(word, names);
-	if (!nearest)
+	near = nearest(word, names);
+	if (!near)
 		return error_set(p->error, GOFER_INVALID, "unknown option \"--%s\"", word);
 	return error_set(p->error, GOFER_INVALID, "unknown option \"--%s\"; did you mean \"--%s\"?",
-	                 word, nearest);
+	                 word, near);
 }
 
 static enum gofer_err unknown_letter(struct parser *p, char letter)

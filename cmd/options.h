@@ -63,7 +63,4 @@ void options_release(const struct option_spec *specs, void *out);
 /* Appends the options' part of --help. */
 void options_print_help(struct buf *out, const struct option_spec *specs);
 
-/* The closest of `names` (NULL-terminated) to `word`, or NULL if none is near. */
-const char *options_nearest(const char *word, const char *const *names);
-
 #endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gofer plugin: what the compiled-in plugins provide, their descriptors, and calls with no broker. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/descriptor.h"
+#include "agent/schema.h"
+#include "cmd/command.h"
+#include "cmd/exit_codes.h"
+#include "cmd/output.h"
+#include "cmd/plugin_call.h"
+#include "core/nearest.h"
+#include "plugins/table.h"
+
+#define PLUGINS_MAX 64
+
+#define OFFSET(field) offsetof(struct plugin_options, field)
+
+/* clang-format off */
+static const struct option_spec specs[] = {
+	{.name = "input", .letter = 'i', .kind = OPTION_JSON, .offset = OFFSET(input),
+	 .argument = "JSON",
+	 .help = "call: all arguments: [[ARGUMENT...], {\"NAME\": VALUE...}]"},
+	{.name = "cntr", .letter = 'c', .kind = OPTION_JSON, .offset = OFFSET(cntr),
+	 .argument = "JSON", .help = "call: arguments of the constructor, in the same form"},
+	{.name = "progress", .letter = 'p', .kind = OPTION_TEXT, .offset = OFFSET(prefix),
+	 .argument = "PREFIX",
+	 .help = "call: print the details of progress, each line behind PREFIX"},
+	{.name = "secret", .letter = 'S', .kind = OPTION_SECRET, .offset = OFFSET(secret),
+	 .argument = "SECRET", .environment = "GOFER_SECRET",
+	 .help = "call: the shared secret that the method asks for"},
+	{.name = "descriptor", .kind = OPTION_TEXT, .offset = OFFSET(descriptor),
+	 .argument = "FILE", .help = "call: what configures the plugin"},
+	{.name = "json", .kind = OPTION_FLAG, .offset = OFFSET(json),
+	 .help = "call: print the whole reply, one line of JSON"},
+	{.name = "trace", .kind = OPTION_FLAG, .offset = OFFSET(trace),
+	 .help = "call: with an exception, print its trace"},
+	{.kind = OPTION_END},
+};
+/* clang-format on */
+
+/* --- finding ----------------------------------------------------------------------------- */
+
+static const struct plugin *find(const char *name)
+{
+	const struct plugin *plugin = plugin_table_find(name);
+	const char *names[PLUGINS_MAX + 1], *near;
+	size_t count = 0;
+
+	if (plugin)
+		return plugin;
+	for (const struct plugin *const *p = plugin_table; *p && count < PLUGINS_MAX; p++)
+		names[count++] = (*p)->name;
+	names[count] = NULL;
+	near = nearest(name, names);
+	fprintf(stderr, "gofer plugin: no plugin \"%s\"; ", name);
+	if (near)
+		fprintf(stderr, "did you mean \"%s\"?\n", near);
+	else
+		fputs("\"gofer plugin list\" lists what there is\n", stderr);
+	return NULL;
+}
+
+/* --- list, help -------------------------------------------------------------------------- */
+
+static int list(struct plugin_options *o, int argc, char **argv)
+{
+	struct buf text = BUF_INIT;
+
+	(void)o, (void)argc, (void)argv;
+	for (const struct plugin *const *p = plugin_table; *p; p++)
+		buf_printf(&text, "%-12s %s\n", (*p)->name, (*p)->summary);
+	output_take(&text);
+	return EXIT_CODE_OK;
+}
+
+static void print_callable(struct buf *out, const char *indent, const char *name,
+                           const char *params, const char *text)
+{
+	buf_printf(out, "%s%s(%s)\n", indent, name, params ? params : "");
+	if (text)
+		buf_printf(out, "%s    %s\n", indent, text);
+}
+
+static void print_methods(struct buf *out, const char *indent, const struct method *methods)
+{
+	for (; methods && methods->name; methods++)
+		print_callable(out, indent, methods->name, methods->params, methods->help);
+}
+
+static int help(struct plugin_options *o, int argc, char **argv)
+{
+	const struct plugin *plugin = find(argv[0]);
+	struct buf text = BUF_INIT;
+
+	(void)o, (void)argc;
+	if (!plugin)
+		return EXIT_CODE_USAGE;
+	buf_printf(&text, "%s: %s\n", plugin->name, plugin->summary);
+	if (plugin->classes && plugin->classes->name)
+		buf_puts(&text, "\nClasses:\n");
+	for (const struct class *c = plugin->classes; c && c->name; c++) {
+		print_callable(&text, "  ", c->name, c->params, c->help);
+		print_methods(&text, "    .", c->methods);
+	}
+	if (plugin->functions && plugin->functions->name)
+		buf_puts(&text, "\nFunctions:\n");
+	for (const struct method *f = plugin->functions; f && f->name; f++) {
+		buf_printf(&text, "  %s.", plugin->name);
+		print_callable(&text, "", f->name, f->params, NULL);
+		buf_printf(&text, "      %s\n", f->help);
+	}
+	output_take(&text);
+	return EXIT_CODE_OK;
+}
+
+/* --- check ------------------------------------------------------------------------------- */
+
+static void print_good(const struct descriptor *d)
+{
+	struct buf text = BUF_INIT;
+
+	buf_printf(&text, "%s: good; ", d->origin);
+	if (d->enabled)
+		buf_printf(&text, "plugin %s as %s, queue %s, %u threads\n", d->plugin->name,
+		           d->name, d->queue, d->threads);
+	else
+		buf_puts(&text, "but it does not enable its plugin (enabled=1 in [main] would)\n");
+	output_take(&text);
+}
+
+static bool check_one(const char *path)
+{
+	struct config_faults faults = {.text = BUF_INIT, .count = 0};
+	struct config_faults notes = {.text = BUF_INIT, .count = 0};
+	struct config *agent = config_new(schema_agent);
+	struct descriptor *d = NULL;
+	bool good;
+
+	if (access(path, R_OK))
+		config_fault(&faults, path, 0, "%s", strerror(errno));
+	else
+		d = descriptor_read(path, plugin_table, &faults, &notes);
+	if (d && agent)
+		descriptor_attach(d, agent, NULL, NULL, 0, &faults);
+	fputs(buf_text(&faults.text), stderr);
+	fputs(buf_text(&notes.text), stderr);
+	good = d && !faults.count;
+	if (good)
+		print_good(d);
+	descriptor_free(d);
+	config_free(agent);
+	config_faults_release(&faults);
+	config_faults_release(&notes);
+	return good;
+}
+
+static int check(struct plugin_options *o, int argc, char **argv)
+{
+	int code = EXIT_CODE_OK;
+
+	(void)o;
+	for (int i = 0; i < argc; i++) {
+		if (!check_one(argv[i]))
+			code = EXIT_CODE_USAGE;
+	}
+	return code;
+}
+
+/* --- call -------------------------------------------------------------------------------- */
+
+static int call(struct plugin_options *o, int argc, char **argv)
+{
+	const struct plugin *plugin = find(argv[0]);
+
+	return plugin ? plugin_call(o, plugin, argc - 1, argv + 1) : EXIT_CODE_USAGE;
+}
+
+/* --- the command ------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *args;
+	int min, max; /* arguments; -1: any number */
+	int (*run)(struct plugin_options *o, int argc, char **argv);
+} actions[] = {
+	{"call", "NAME CLASS.METHOD [ARGUMENT...]", 2, -1, call},
+	{"check", "DESCRIPTOR...", 1, -1, check},
+	{"help", "NAME", 1, 1, help},
+	{"list", "", 0, 0, list},
+};
+
+static const char *const words[] = {"call", "check", "help", "list", NULL};
+
+static int unknown(const char *word)
+{
+	const char *near = nearest(word, words);
+
+	fprintf(stderr, "gofer plugin: unknown \"%s\"; ", word);
+	if (near)
+		fprintf(stderr, "did you mean \"%s\"?\n", near);
+	else
+		fputs("it is one of list, help, check, call\n", stderr);
+	return EXIT_CODE_USAGE;
+}
+
+static int run(void *opaque, int argc, char **argv)
+{
+	struct plugin_options *o = opaque;
+
+	if (!argc) {
+		fputs("gofer plugin: list, help NAME, check DESCRIPTOR or call NAME CLASS.METHOD?\n",
+		      stderr);
+		return EXIT_CODE_USAGE;
+	}
+	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
+		if (strcmp(actions[i].name, argv[0]))
+			continue;
+		if (argc - 1 >= actions[i].min &&
+		    (actions[i].max < 0 || argc - 1 <= actions[i].max))
+			return actions[i].run(o, argc - 1, argv + 1);
+		fprintf(stderr, "gofer plugin: usage: gofer plugin %s%s%s\n", actions[i].name,
+		        *actions[i].args ? " " : "", actions[i].args);
+		return EXIT_CODE_USAGE;
+	}
+	return unknown(argv[0]);
+}
+
+const struct command command_plugin = {
+	.name = "plugin",
+	.args = "list | help NAME | check DESCRIPTOR... | call NAME CLASS.METHOD [ARGUMENT...]",
+	.summary = "Plugins: what they provide, their descriptors, calls without a broker",
+	.details = "list   the plugins in this program\n"
+		   "help   a plugin's classes, methods and functions\n"
+		   "check  reads descriptors, and tells every fault by file and line\n"
+		   "call   runs a method here, to try it; arguments are as with gofer call",
+	.words = words,
+	.options = specs,
+	.options_size = sizeof(struct plugin_options),
+	.run = run,
+};
