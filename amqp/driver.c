@@ -329,9 +329,9 @@ static void flush_peer(struct driver *d)
 		received(d->peer, room.start, n);
 		mark(d->peer);
 	}
-	if (n < out.size)
-		mark(d);
 	sent(d, out.start, n);
+	if (pn_connection_driver_write_buffer(&d->pn).size)
+		mark(d);
 }
 
 static void flush(struct driver *d)
