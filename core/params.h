@@ -37,7 +37,8 @@ enum gofer_err params_print(struct buf *out, const struct params *p, bool self);
  * Binds. `qualname` is what messages call it ("Dog.bark", "Cowboy.__init__", "echo"); `self`: it is a
  * method. `args` an array or NULL, `kws` an object or NULL; both are copied from. GOFER_OK: `*bound`
  * is an object with one member a parameter, *rest an array, **more an object; the caller frees it.
- * GOFER_INVALID: `error` has Python's TypeError text. GOFER_NOMEM.
+ * GOFER_INVALID: `error` has Python's TypeError text (of several wrong keywords, that of the first in
+ * `kws`). GOFER_NOMEM.
  */
 enum gofer_err params_bind(const struct params *p, const char *qualname, bool self,
                            const struct cJSON *args, const struct cJSON *kws,
