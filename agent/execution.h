@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * execution: a request that is taken, until its result is the broker's.
+ *
+ *   loop    journal -> accepted, settled, submitted to the pool
+ *   worker  latency -> started -> method, progress -> result
+ *   loop    each of these sent, in this order; the broker took the result -> forgotten
+ *
+ * The worker tells the loop through one task: what was told while the loop has not yet listened
+ * comes with it. Of progress that nobody has listened to yet, a bounded number is kept, the newest last.
+ *
+ * Thread: the loop's, but for what the worker runs.
+ */
+#ifndef GOFER_AGENT_EXECUTION_H
+#define GOFER_AGENT_EXECUTION_H
+
+#include "agent/instance.h"
+#include "core/document.h"
+
+/* Progress of one call that waits for the loop, at most. */
+#define EXECUTION_PROGRESS_MAX 64
+
+/* Takes over `request` (which is empty afterwards) and `d` (to be settled when the request is safe). `entry`
+ * is its sn's, new. Fails with GOFER_NOMEM or GOFER_FULL: nothing was taken but `request`, `d` and
+ * `entry` are still the caller's. */
+enum gofer_err execution_begin_take(struct instance *in, struct request *request,
+                                    struct tracked *entry, struct delivery *d);
+
+/* Asks for its end: one that has not started is answered with Cancelled. */
+void execution_cancel(struct execution *e);
+/* Whether a worker has it. */
+bool execution_is_running(const struct execution *e);
+/* Frees without a word, when nothing can call back any more: no worker, no connection, no journal. */
+void execution_free(struct execution *e);
+
+struct execution *execution_next(struct execution *e);
+/* For instance: its list. */
+void execution_link(struct execution *e, struct execution **list);
+void execution_unlink(struct execution *e);
+
+#endif

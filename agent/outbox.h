@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * outbox: replies on their way to one broker.
+ *
+ * Makes a reply's body into a message (correlation-id, message-id, content type) and sends it through the
+ * connection, which keeps it over reconnects. What the connection has no room for is dropped if it
+ * says only how far a call is, and kept and tried again if it is the end of one. An address that
+ * cannot be reached is told once in the log, and what was for it is dropped.
+ *
+ *   outbox_send(o, &reply);                        // accepted, started, progress
+ *   outbox_send_last(o, &reply, &wait);            // the result; wait.done() says what became of it
+ *
+ * Bounded by its users: each has one `wait` at most.
+ *
+ * Thread: the loop's.
+ */
+#ifndef GOFER_AGENT_OUTBOX_H
+#define GOFER_AGENT_OUTBOX_H
+
+#include "amqp/connection.h"
+#include "amqp/loop.h"
+
+struct outbox;
+
+struct outbox_reply {
+	const char *address;
+	enum message_body kind; /* the request's */
+	bool durable;
+	struct slice correlation; /* data NULL: none */
+	struct slice body;
+};
+
+/* Somebody who wants to know; embedded in what it belongs to. Belongs to the outbox from
+ * outbox_send_last() until `done` is called; so does all that its reply points to. */
+struct outbox_wait {
+	struct outbox_wait *next; /* the outbox's, as the next two */
+	struct outbox *outbox;
+	struct outbox_reply reply;
+	/* The broker has it, or (`outcome` other than OUTCOME_ACCEPTED) nobody ever will. */
+	void (*done)(struct outbox_wait *wait, enum outcome outcome);
+};
+
+/* The connection is borrowed. NULL: out of memory. */
+struct outbox *outbox_new(struct loop *loop, struct connection *connection);
+/* Those who still wait are forgotten, and not called. The connection must be freed before: it may know
+ * of them too. NULL is taken. */
+void outbox_free(struct outbox *o);
+
+/* Sends, or drops where there is no room. */
+void outbox_send(struct outbox *o, const struct outbox_reply *reply);
+/* Sends, as soon as there is room; `wait->done` is called once, never before this returns. */
+void outbox_send_last(struct outbox *o, const struct outbox_reply *reply, struct outbox_wait *wait);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/uplink.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+
+#define PACKAGE "agent.uplink"
+
+enum state { UPLINK_NEW, UPLINK_UP, UPLINK_DOWN, UPLINK_CLOSED };
+
+struct uplink {
+	/* immutable */
+	struct loop *loop;
+	const struct broker_settings *settings;
+	struct uplink_events events;
+	struct buf label;
+
+	/* loop only */
+	struct connection *connection;
+	struct outbox *outbox;
+	enum state state;
+};
+
+static void change(struct uplink *u, enum state state)
+{
+	u->state = state;
+	u->events.on_change(u->events.context);
+}
+
+static void on_up(struct connection *c, void *context)
+{
+	struct uplink *u = context;
+	const char *product = connection_product(c);
+
+	if (!u->settings->own)
+		log_info(PACKAGE, "%s: connected%s%.60s%s", uplink_label(u), *product ? " (" : "",
+		         product, *product ? ")" : "");
+	change(u, UPLINK_UP);
+}
+
+static void on_down(struct connection *c, const struct error *why, double retry_s, void *context)
+{
+	struct uplink *u = context;
+
+	(void)c;
+	if (u->state == UPLINK_DOWN)
+		log_debug(PACKAGE, "%s: %s, next try in %.1f s", uplink_label(u), why->text,
+		          retry_s);
+	else
+		log_warning(PACKAGE, "%s: %s; trying again until it is there", uplink_label(u),
+		            why->text);
+	change(u, UPLINK_DOWN);
+}
+
+static void on_closed(struct connection *c, void *context)
+{
+	(void)c;
+	change(context, UPLINK_CLOSED);
+}
+
+static const struct connection_events connection_events = {on_up, on_down, on_closed};
+
+static struct connection *connect_remote(struct uplink *u, struct error *error)
+{
+	const struct broker_settings *s = u->settings;
+	struct connection_options options = {
+		.url = &s->url,
+		.cacert = s->cacert,
+		.clientcert = s->clientcert,
+		.clientkey = s->clientkey,
+		.no_host_validation = !s->host_validation,
+		.heartbeat_s = s->heartbeat_s,
+		.persistent = true,
+	};
+
+	return connection_new(u->loop, &options, &connection_events, u, error);
+}
+
+static struct connection *connect_own(struct uplink *u, struct broker *own, struct error *error)
+{
+	struct connection *c = broker_connect(own, &connection_events, u);
+
+	if (!c)
+		error_set(error, GOFER_NOMEM, "out of memory");
+	return c;
+}
+
+struct uplink *uplink_new(struct loop *loop, const struct broker_settings *settings,
+                          struct broker *own, const struct uplink_events *events,
+                          struct error *error)
+{
+	struct uplink *u = calloc(1, sizeof *u);
+
+	if (!u)
+		goto cleanup;
+	u->loop = loop;
+	u->settings = settings;
+	u->events = *events;
+	if (settings->url.host)
+		url_print(&u->label, &settings->url);
+	else
+		buf_puts(&u->label, "this agent");
+	u->connection = settings->own ? connect_own(u, own, error) : connect_remote(u, error);
+	if (!u->connection) {
+		uplink_free(u);
+		return NULL;
+	}
+	u->outbox = outbox_new(loop, u->connection);
+	if (u->outbox && buf_ok(&u->label))
+		return u;
+cleanup:
+	uplink_free(u);
+	error_set(error, GOFER_NOMEM, "out of memory");
+	return NULL;
+}
+
+void uplink_close(struct uplink *u)
+{
+	ASSERT_LOOP_THREAD(u->loop);
+	connection_close(u->connection);
+}
+
+void uplink_free(struct uplink *u)
+{
+	if (!u)
+		return;
+	connection_free(u->connection);
+	outbox_free(u->outbox);
+	buf_release(&u->label);
+	free(u);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool uplink_matches(const struct uplink *u, const struct broker_settings *settings)
+{
+	const struct broker_settings *s = u->settings;
+
+	if (s->own || settings->own)
+		return s->own == settings->own;
+	return url_equal(&s->url, &settings->url) && same_text(s->cacert, settings->cacert) &&
+		same_text(s->clientcert, settings->clientcert) &&
+		same_text(s->clientkey, settings->clientkey) &&
+		s->host_validation == settings->host_validation &&
+		s->heartbeat_s == settings->heartbeat_s;
+}
+
+struct connection *uplink_connection(struct uplink *u)
+{
+	return u->connection;
+}
+
+struct outbox *uplink_outbox(struct uplink *u)
+{
+	return u->outbox;
+}
+
+const char *uplink_label(const struct uplink *u)
+{
+	return buf_text(&u->label);
+}
+
+bool uplink_was_tried(const struct uplink *u)
+{
+	return u->state != UPLINK_NEW;
+}
+
+bool uplink_is_up(const struct uplink *u)
+{
+	return u->state == UPLINK_UP;
+}
+
+bool uplink_is_closed(const struct uplink *u)
+{
+	return u->state == UPLINK_CLOSED;
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gofer agentd: the agent as a process: options, configuration, lock, signals, life. */
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/daemon.h"
+#include "agent/notify.h"
+#include "agent/settings.h"
+#include "amqp/loop.h"
+#include "cmd/command.h"
+#include "cmd/exit_codes.h"
+#include "core/log.h"
+#include "plugins/table.h"
+
+#define PROGRAM "goferd"
+
+struct agentd_options {
+	bool foreground, test, check;
+	const char *config_file, *root, *url, *users, *cert, *key;
+	struct option_list plugins, listen;
+};
+
+#define OFFSET(field) offsetof(struct agentd_options, field)
+
+/* clang-format off */
+static const struct option_spec specs[] = {
+	{.name = "foreground", .letter = 'f', .kind = OPTION_FLAG, .offset = OFFSET(foreground),
+	 .help = "stay in the foreground, log to standard error"},
+	{.name = "config", .letter = 'c', .kind = OPTION_TEXT, .offset = OFFSET(config_file),
+	 .argument = "FILE", .help = "the agent's configuration, instead of etc/gofer/agent.conf"},
+	{.name = "root", .kind = OPTION_TEXT, .offset = OFFSET(root), .argument = "DIR",
+	 .help = "etc, var and run are in this directory; what is needed is made"},
+	{.name = "plugin", .kind = OPTION_LIST, .offset = OFFSET(plugins), .argument = "NAME[=QUEUE]",
+	 .help = "load this plugin without a descriptor, on that queue or one of its own name; may "
+	         "be given several times"},
+	{.name = "url", .letter = 'u', .kind = OPTION_SECRET, .offset = OFFSET(url), .argument = "URL",
+	 .help = "the broker of such plugins; with --listen it is the agent itself by default"},
+	{.name = "listen", .letter = 'l', .kind = OPTION_LIST, .offset = OFFSET(listen),
+	 .argument = "URL", .help = "be a broker too; may be given several times"},
+	{.name = "users", .kind = OPTION_TEXT, .offset = OFFSET(users), .argument = "FILE",
+	 .help = "with --listen: who may connect, \"name:password\" lines"},
+	{.name = "cert", .kind = OPTION_TEXT, .offset = OFFSET(cert), .argument = "FILE",
+	 .help = "with --listen amqps://...: the certificate, PEM"},
+	{.name = "key", .kind = OPTION_TEXT, .offset = OFFSET(key), .argument = "FILE",
+	 .help = "its key, PEM"},
+	{.name = "test", .letter = 't', .kind = OPTION_FLAG, .offset = OFFSET(test),
+	 .help = "read the configuration, say whether it is right, and stop"},
+	{.name = "check", .kind = OPTION_FLAG, .offset = OFFSET(check),
+	 .help = "the same, and tell every fault by file and line"},
+	{.kind = OPTION_END},
+};
+/* clang-format on */
+
+/* --- configuration -------------------------------------------------------------------- */
+
+/* What the daemon may still need once it has left this directory. To be freed; NULL stays NULL. */
+static char *absolute(const char *path)
+{
+	struct buf out = BUF_INIT;
+	char *here;
+
+	if (!path)
+		return NULL;
+	here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	if (here)
+		buf_printf(&out, "%s/", here);
+	buf_puts(&out, path);
+	free(here);
+	return buf_take(&out, NULL);
+}
+
+static struct settings *load(const struct agentd_options *o, struct config_faults *faults,
+                             struct config_faults *notes)
+{
+	char *root = absolute(o->root), *users = absolute(o->users);
+	char *cert = absolute(o->cert), *key = absolute(o->key);
+	const struct settings_source source = {
+		.root = root,
+		.config_file = o->config_file,
+		.plugins = o->plugins.items,
+		.plugins_count = o->plugins.count,
+		.url = o->url,
+		.listen = o->listen.items,
+		.listen_count = o->listen.count,
+		.users = users,
+		.cert = cert,
+		.key = key,
+		.table = plugin_table,
+	};
+	struct settings *settings = settings_load(&source, faults, notes);
+
+	free(root);
+	free(users);
+	free(cert);
+	free(key);
+	return settings;
+}
+
+static void print_line_by_line(const char *text, const char *prefix)
+{
+	while (*text) {
+		size_t size = strcspn(text, "\n");
+
+		fprintf(stderr, "%s%.*s\n", prefix, (int)size, text);
+		text += size + (text[size] == '\n');
+	}
+}
+
+/* -t and --check. */
+static int report(const struct config_faults *faults, const struct config_faults *notes, bool all)
+{
+	const char *text = buf_text(&faults->text);
+
+	if (all)
+		print_line_by_line(buf_text(&notes->text), "note: ");
+	if (faults->count == 0) {
+		puts("the configuration is right");
+		return EXIT_CODE_OK;
+	}
+	if (all) {
+		fputs(text, stderr);
+		return EXIT_CODE_USAGE;
+	}
+	fprintf(stderr, "%.*s\n", (int)strcspn(text, "\n"), text);
+	if (faults->count > 1)
+		fprintf(stderr, "and %zu more; --check tells all\n", faults->count - 1);
+	return EXIT_CODE_USAGE;
+}
+
+static void log_lines(const char *text, enum log_level level)
+{
+	while (*text) {
+		size_t size = strcspn(text, "\n");
+
+		log_write("agent.settings", level, "%.*s", (int)size, text);
+		text += size + (text[size] == '\n');
+	}
+}
+
+/* --- life ----------------------------------------------------------------------------- */
+
+struct process {
+	struct loop *loop;
+	struct agent *agent;
+	struct daemon *daemon;
+	struct loop_signal *signals[3];
+	struct loop_timer *watchdog;
+	bool hangup_ends;
+	size_t abandoned; /* methods that use still what they were given */
+};
+
+static void on_ready(void *context)
+{
+	struct process *p = context;
+	char state[80];
+
+	snprintf(state, sizeof state, "READY=1\nSTATUS=%zu plugins", agent_instances(p->agent));
+	notify_send(state);
+	daemon_tell(p->daemon, EXIT_CODE_OK);
+}
+
+static void on_stopped(void *context)
+{
+	struct process *p = context;
+
+	loop_stop(p->loop);
+}
+
+static const struct agent_events events = {on_ready, on_stopped};
+
+static void on_signal(void *context, int signum)
+{
+	struct process *p = context;
+
+	if (signum == SIGHUP && !p->hangup_ends) {
+		log_warning("agent", "SIGHUP: a restart is what reads the configuration again");
+		return;
+	}
+	log_info("agent", "%s: ending", strsignal(signum));
+	notify_send("STOPPING=1");
+	agent_stop(p->agent);
+}
+
+static void on_watchdog(void *context)
+{
+	(void)context;
+	notify_send("WATCHDOG=1");
+}
+
+static enum gofer_err start_watchdog(struct process *p)
+{
+	double interval_s = notify_watchdog_s();
+
+	if (interval_s <= 0)
+		return GOFER_OK;
+	p->watchdog = loop_timer_new(p->loop, on_watchdog, p);
+	if (!p->watchdog)
+		return GOFER_NOMEM;
+	loop_timer_start(p->watchdog, interval_s, interval_s);
+	return GOFER_OK;
+}
+
+static enum gofer_err start(struct process *p, const struct settings *settings, struct error *error)
+{
+	static const int signums[] = {SIGTERM, SIGINT, SIGHUP};
+
+	p->loop = loop_new(error);
+	if (!p->loop)
+		return GOFER_FAILED;
+	p->agent = agent_new(p->loop, settings, &events, p, error);
+	if (!p->agent)
+		return error->code ? error->code : GOFER_FAILED;
+	for (size_t i = 0; i < sizeof signums / sizeof *signums; i++) {
+		p->signals[i] = loop_signal_new(p->loop, signums[i], on_signal, p);
+		if (!p->signals[i])
+			return error_set(error, GOFER_NOMEM, "out of memory");
+	}
+	if (start_watchdog(p))
+		return error_set(error, GOFER_NOMEM, "out of memory");
+	return GOFER_OK;
+}
+
+static void finish(struct process *p)
+{
+	loop_timer_free(p->watchdog);
+	for (size_t i = 0; i < sizeof p->signals / sizeof *p->signals; i++)
+		loop_signal_free(p->signals[i]);
+	agent_free(p->agent);
+	loop_free(p->loop);
+}
+
+static int run_agent(struct process *p, const struct settings *settings)
+{
+	struct error error = ERROR_NONE;
+
+	if (start(p, settings, &error)) {
+		fprintf(stderr, PROGRAM ": %s\n", error.text);
+		finish(p);
+		return exit_code_of(error.code);
+	}
+	loop_run(p->loop);
+	p->abandoned = agent_abandoned(p->agent);
+	if (p->abandoned == 0)
+		finish(p);
+	else
+		log_warning("agent", "%zu call%s did not end when asked to, cut off", p->abandoned,
+		            p->abandoned == 1 ? "" : "s");
+	return EXIT_CODE_OK;
+}
+
+static int run_locked(struct process *p, const struct settings *settings)
+{
+	struct error error = ERROR_NONE;
+	int lock;
+
+	if (daemon_lock(settings->run, &lock, &error)) {
+		fprintf(stderr, PROGRAM ": %s\n", error.text);
+		return exit_code_of(error.code);
+	}
+	int code = run_agent(p, settings);
+	daemon_unlock(settings->run, lock);
+	return code;
+}
+
+/* The variable is inherited by more than the services that it was set for. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+		fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+static void open_log(bool foreground)
+{
+	if (!foreground)
+		log_open(LOG_TARGET_SYSLOG, PROGRAM);
+	else
+		log_open(stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_STDERR, PROGRAM);
+}
+
+static int run_settings(struct process *p, const struct settings *settings, bool foreground,
+                        const struct config_faults *faults, const struct config_faults *notes)
+{
+	struct daemon daemon = DAEMON_INIT;
+	struct error error = ERROR_NONE;
+	int code = EXIT_CODE_IO;
+
+	if (!foreground) {
+		fputs(buf_text(&faults->text), stderr);
+		enum gofer_err rc = daemon_fork(&daemon, &code, &error);
+		if (rc == GOFER_IO)
+			fprintf(stderr, PROGRAM ": %s\n", error.text);
+		if (rc)
+			return code;
+	}
+	p->daemon = &daemon;
+	p->hangup_ends = foreground && isatty(STDIN_FILENO);
+	open_log(foreground);
+	settings_apply_logging(settings);
+	log_lines(buf_text(&faults->text), LOG_LEVEL_ERROR);
+	log_lines(buf_text(&notes->text), LOG_LEVEL_WARNING);
+	code = run_locked(p, settings);
+	daemon_tell(&daemon, code ? code : EXIT_CODE_RAISED);
+	log_close();
+	return code;
+}
+
+static int run(void *options, int argc, char **argv)
+{
+	const struct agentd_options *o = options;
+	struct config_faults faults = {BUF_INIT, 0}, notes = {BUF_INIT, 0};
+	struct process process = {0};
+	struct settings *settings;
+	int code;
+
+	if (argc > 0) {
+		fprintf(stderr, PROGRAM ": %s: takes no arguments, only options\n", argv[0]);
+		return EXIT_CODE_USAGE;
+	}
+	settings = load(o, &faults, &notes);
+	if (o->test || o->check || !settings)
+		code = report(&faults, &notes, o->check || !o->test);
+	else
+		code = run_settings(&process, settings, o->foreground, &faults, &notes);
+	if (!process.abandoned)
+		settings_free(settings);
+	config_faults_release(&faults);
+	config_faults_release(&notes);
+	return code;
+}
+
+const struct command command_agentd = {
+	.name = "agentd",
+	.alias = "goferd",
+	.args = "",
+	.summary = "Run the agent",
+	.details =
+		"Without -f it goes to the background once it is ready, and logs to syslog.\n"
+		"\n"
+		"  gofer agentd -f --root /tmp/x --listen amqp://127.0.0.1:5672 --plugin demo\n"
+		"\n"
+		"SIGTERM: no more requests; calls have [main] grace seconds to end. A second one "
+		"ends them now.",
+	.options = specs,
+	.options_size = sizeof(struct agentd_options),
+	.run = run,
+};
