@@ -121,13 +121,14 @@ bool call_start(struct call *call)
 
 bool call_cancel(struct call *call)
 {
-	if (leave_queue(call, CALL_DISCARDED))
-		return true;
+	bool discarded = leave_queue(call, CALL_DISCARDED);
+
+	/* Discarded or not: a worker may be asleep over it before its start. */
 	pthread_mutex_lock(&call->lock);
 	atomic_store(&call->cancelled, true);
 	pthread_cond_broadcast(&call->wake);
 	pthread_mutex_unlock(&call->lock);
-	return false;
+	return discarded;
 }
 
 enum call_state call_state(const struct call *call)
