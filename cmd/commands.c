@@ -13,10 +13,7 @@ extern const struct command command_agentd, command_broker, command_call, comman
 	command_plugin;
 
 const struct command *const commands[] = {
-	&command_agentd,
-	&command_broker,
-	&command_help,
-	NULL,
+	&command_agentd, &command_broker, &command_call, &command_help, &command_plugin, NULL,
 };
 
 #define NAMES_MAX (2 * sizeof(commands) / sizeof(*commands))

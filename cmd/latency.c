@@ -34,7 +34,8 @@ uint64_t latency_percentile(const struct latency *l, double percent)
 	double wanted = (double)l->count * percent / 100;
 	uint64_t seen = 0;
 
-	for (unsigned i = 0; i < LATENCY_BUCKETS && l->count; i++) {
+	/* The last bucket has no end. */
+	for (unsigned i = 0; i < LATENCY_BUCKETS - 1 && l->count; i++) {
 		seen += l->buckets[i];
 		if (seen && (double)seen >= wanted) {
 			uint64_t last = bucket_first(i + 1) - 1;
