@@ -29,14 +29,14 @@
 struct broker;
 
 struct broker_options {
-	const char *users;      /* a file of "name:password" lines (mode at most 0640), crypt(3) hashes
+	const char *users; /* a file of "name:password" lines (mode at most 0640), crypt(3) hashes
 	                         * taken; NULL: ANONYMOUS only */
-	bool allow_anonymous;   /* with users: ANONYMOUS too */
-	const char *cert, *key; /* PEM; needed by amqps:// listeners */
+	bool allow_anonymous;               /* with users: ANONYMOUS too */
+	const char *cert, *key;             /* PEM; needed by amqps:// listeners */
 	size_t queue_messages, queue_bytes; /* bounds of each queue; 0: 100 000 and 256 MiB */
-	size_t message_bytes;   /* largest message; 0: 16 MiB */
-	size_t connections;     /* at most so many; 0: 10 000 */
-	double idle_timeout_s;  /* 0: 30 s */
+	size_t message_bytes;               /* largest message; 0: 16 MiB */
+	size_t connections;                 /* at most so many; 0: 10 000 */
+	double idle_timeout_s;              /* 0: 30 s */
 };
 
 /* Reads the users file and the certificate. NULL: `error` (file and line where there is one). */
