@@ -4,8 +4,8 @@
  *
  * Source: OASIS AMQP 1.0, part 1. A `struct codec` is a cursor over bytes of somebody else's that
  * never goes beyond their end. Every reading function takes any encoding of its type and moves the
- * cursor past the value; false: another type, or not all of it is there, and the cursor is of no use
- * any more. A null counts as a value of any type and leaves the result as it was.
+ * cursor past the value; false: another type, or not all of it is there, and the cursor is of no
+ * use any more. A null counts as a value of any type and leaves the result as it was.
  *
  *   struct codec c = codec_over(bytes, size);
  *   if (!codec_list(&c, &fields, &count) || !codec_bool(&fields, &durable)) ...

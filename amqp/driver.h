@@ -13,7 +13,8 @@
  * Settings (container, SASL, idle time-out, maximum frame) are made by the owner on the proton
  * objects between driver_new() and the attach. The first events come in a later turn. On
  * PN_CONNECTION_REMOTE_CLOSE the owner closes its side too: nothing else does. The idle time-out
- * counts from the peer's protocol header on; for a peer that never sends one the owner keeps a timer.
+ * counts from the peer's protocol header on; for a peer that never sends one the owner keeps a
+ * timer.
  *
  * Thread: the loop's. Nothing here blocks.
  */
@@ -30,7 +31,7 @@
 
 struct driver;
 
-/* The largest frame that is taken unless the owner sets another; never 0, which to proton means 4 GB. */
+/* The largest frame that is taken unless the owner sets another. 0 would mean 4 GB to proton. */
 #define DRIVER_MAX_FRAME 65536
 
 struct driver_handler {

@@ -2,9 +2,9 @@
 /*
  * fault: why a connection ended, as an error that a person can do something about.
  *
- * Proton reports how its parser failed; what the user needs to know is that the port belongs to a web
- * server, wants TLS, or refused the password. That is told from the first bytes that came and from
- * the condition on the transport. Pure; thread: any.
+ * Proton reports how its parser failed; what the user needs to know is that the port belongs to a
+ * web server, wants TLS, or refused the password. That is told from the first bytes that came and
+ * from the condition on the transport. Pure; thread: any.
  */
 #ifndef GOFER_AMQP_FAULT_H
 #define GOFER_AMQP_FAULT_H

@@ -23,7 +23,7 @@ struct loop *loop_new(struct error *error); /* ignores SIGPIPE for the process *
 /* NULL is taken. Tasks still posted or deferred are run first, and those that they post; no other
  * thread may be posting any more. */
 void loop_free(struct loop *loop);
-/* Runs until loop_stop(). Where nothing runs, loop_stop() makes the next loop_run() return at once. */
+/* Runs until loop_stop(), which, called while nothing runs, is meant for the next loop_run(). */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* Runs what is ready, waits at most `seconds` for something to be; for tests and short commands. */
@@ -47,8 +47,8 @@ struct loop_task {
 };
 void loop_post(struct loop *loop, struct loop_task *task);
 /* The same from the loop's own thread, for the end of the turn: once everything that was ready has
- * been handled, before the loop waits again. What `run` defers comes a turn later, and the loop does
- * not wait meanwhile. No lock, no wake-up. */
+ * been handled, before the loop waits again. What `run` defers comes a turn later, and the loop
+ * does not wait meanwhile. No lock, no wake-up. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 
 /* Timers, for those that may not know libev. Not started by _new; NULL: out of memory. A repeat of
