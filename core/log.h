@@ -26,7 +26,7 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG };
 
-void log_open(enum log_target target, const char *program);
+void log_open(enum log_target where, const char *program);
 void log_close(void);
 /* Sets the level of a package and all below it; "" or "root" is the default for all. GOFER_FULL
  * when too many packages were named. Level names as in Python: log_level_parse(). */

@@ -26,9 +26,8 @@
 
 /* What is refused of the bodies in `sent`; all others are taken. */
 static const struct refusal {
-	const char *name;
+	const char *name, *code;
 	enum gofer_err rc;
-	const char *code;
 	bool departs; /* the recorded answer is another */
 } refusals[] = {
 	{"rejected-empty", GOFER_INVALID, REJECT_DOCUMENT, false},
