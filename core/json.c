@@ -8,6 +8,7 @@
 
 #include "core/json_private.h"
 
+#define TWO_63 9223372036854775808.0
 #define SHORT_INTEGER 15 /* characters; each such integer is a double, and printed alike */
 
 /* --- making --------------------------------------------------------------------------- */
@@ -221,7 +222,7 @@ bool json_integer(const struct cJSON *value, long long *out)
 	if (value->valuestring)
 		return decimal_integer(value->valuestring, out);
 	number = value->valuedouble;
-	if (!(number >= -0x1p63 && number < 0x1p63) || number != trunc(number))
+	if (isnan(number) || number < -TWO_63 || number >= TWO_63 || number != trunc(number))
 		return false;
 	*out = (long long)number;
 	return true;

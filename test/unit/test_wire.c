@@ -30,16 +30,16 @@ static const struct refusal {
 	enum gofer_err rc;
 	bool departs; /* the recorded answer is another */
 } refusals[] = {
-	{"rejected-empty", GOFER_INVALID, REJECT_DOCUMENT, false},
-	{"rejected-invalid-json", GOFER_INVALID, REJECT_DOCUMENT, false},
-	{"rejected-json-array", GOFER_INVALID, REJECT_DOCUMENT, false},
-	{"rejected-version", GOFER_FAILED, REJECT_VERSION, false},
-	{"rejected-version-missing", GOFER_FAILED, REJECT_VERSION, false},
-	{"rejected-version-number", GOFER_FAILED, REJECT_VERSION, false},
+	{"rejected-empty", REJECT_DOCUMENT, GOFER_INVALID, false},
+	{"rejected-invalid-json", REJECT_DOCUMENT, GOFER_INVALID, false},
+	{"rejected-json-array", REJECT_DOCUMENT, GOFER_INVALID, false},
+	{"rejected-version", REJECT_VERSION, GOFER_FAILED, false},
+	{"rejected-version-missing", REJECT_VERSION, GOFER_FAILED, false},
+	{"rejected-version-number", REJECT_VERSION, GOFER_FAILED, false},
 	/* The Python agent says accepted and forgets it. */
-	{"request-missing", GOFER_FAILED, REJECT_REQUEST, true},
+	{"request-missing", REJECT_REQUEST, GOFER_FAILED, true},
 	/* The Python agent runs it; nobody could tell which answer belongs to it. */
-	{"request-sn-null", GOFER_FAILED, REJECT_REQUEST, true},
+	{"request-sn-null", REJECT_REQUEST, GOFER_FAILED, true},
 };
 
 /* Exceptions whose last line of the trace is not the class and its arguments. */
