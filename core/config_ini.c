@@ -395,9 +395,9 @@ static bool take_line(struct ini *ini, struct slice line, char *out, const char 
 	if (is_comment(body))
 		return false;
 	if (!check_line(ini, line)) {
-		ini->key_is_wrong = true;
 		if (*body.data == '[')
 			leave_section(ini);
+		ini->has_key = ini->key_is_wrong = true;
 		return false;
 	}
 	if (is_continuation(ini, line, body))
