@@ -334,7 +334,7 @@ static void accept(struct execution *e)
 {
 	struct instance *in = e->instance;
 	struct reply_head head = head_of(e);
-	enum gofer_err rc = pool_submit(e->pool, &e->job);
+	enum gofer_err rc = in->stopping ? GOFER_CANCELLED : pool_submit(e->pool, &e->job);
 
 	if (rc) {
 		if (rc != GOFER_CANCELLED)

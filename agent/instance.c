@@ -97,7 +97,7 @@ static enum gofer_err load(struct instance *in, struct error *error)
 	enum gofer_err rc = plugin->load ? plugin->load(in->context) : GOFER_OK;
 
 	in->loaded = !rc;
-	return rc ? error_set(error, rc, "could not be loaded: %s", error_name(rc)) : GOFER_OK;
+	return rc ? error_set(error, rc, "its load() failed: %s", error_name(rc)) : GOFER_OK;
 }
 
 static enum gofer_err make(struct instance *in, struct error *error)
@@ -132,7 +132,6 @@ struct instance *instance_new(const struct instance_services *services,
 	in->descriptor = descriptor;
 	if (make(in, error) == GOFER_OK)
 		return in;
-	error_prefix(error, "plugin %s", descriptor->name);
 	instance_free(in);
 	return NULL;
 }

@@ -6,7 +6,7 @@
 /* clang-format off */
 #define BROKER_PROPERTIES                                                                          \
 	{ "messaging", "url", CONFIG_TEXT, .help = "The broker: "                                  \
-	  "[amqp|amqps]://[user[:password]@]host[:port][/virtual-host]." },                        \
+	  "amqp[s]://[user[:password]@]host[:port][/virtual-host]." },                        \
 	{ "messaging", "cacert", CONFIG_TEXT, .help = "File of the certificate authorities that "  \
 	  "vouch for the broker, PEM; by default those that the host trusts." },                   \
 	{ "messaging", "clientcert", CONFIG_TEXT, .help = "File of the certificate shown to the "  \
