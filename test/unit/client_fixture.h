@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client_fixture: a client on a fake server, and what its callbacks were told.
+ */
+#ifndef GOFER_TEST_CLIENT_FIXTURE_H
+#define GOFER_TEST_CLIENT_FIXTURE_H
+
+#include "test/unit/fake_server.h"
+
+#define FIXTURE_MAX 256
+
+struct fixture {
+	struct loop *loop;
+	struct fake_server server;
+	struct connection_options options; /* before fixture_start() */
+	struct url url;
+	struct connection *c; /* NULL once freed */
+
+	unsigned ups, downs, closed;
+	struct error why;
+	double retry_s;
+	bool free_on_up, free_on_down, close_on_up;
+};
+
+/* One receiver. */
+struct probe {
+	struct fixture *fixture;
+	struct receiver *r;
+	unsigned opens, downs, messages;
+	char address[128];
+	struct error why;
+	double retry_s;
+	unsigned credit; /* given in on_open */
+	bool keep;       /* deliveries are not settled */
+	struct delivery *deliveries[FIXTURE_MAX];
+	char bodies[4096];
+	bool close_on_open, close_on_message, close_on_down;
+	bool free_on_open, free_on_message, free_on_down; /* the connection */
+};
+
+/* One message sent. */
+struct sent {
+	struct fixture *fixture;
+	unsigned outcomes;
+	enum outcome outcome;
+	struct error why;
+	bool free_on_outcome, again_on_outcome;
+};
+
+void fixture_init(struct fixture *f, const char *product);
+void fixture_start(struct fixture *f);
+void fixture_connect(struct fixture *f); /* over a socket, without the fake server */
+void fixture_up(struct fixture *f);      /* starts, and waits until it is */
+void fixture_release(struct fixture *f);
+
+void probe_open(struct fixture *f, struct probe *p, const char *address);
+void probe_open_with(struct fixture *f, struct probe *p, const struct receiver_options *options);
+void probe_close(struct probe *p);
+
+/* `sent` may be NULL. */
+enum gofer_err send_text(struct fixture *f, struct sent *sent, const char *address,
+                         const char *text);
+enum gofer_err send_request(struct fixture *f, struct sent *sent, const char *address,
+                            const char *text);
+
+/* Turns the loop until the condition holds, five seconds at most. */
+#define UNTIL(loop, condition) \
+	do { \
+		uint64_t limit_ = clock_monotonic_ms() + 5000; \
+		while (!(condition) && clock_monotonic_ms() < limit_) \
+			loop_run_once(loop, 0.02); \
+		assert_true(condition); \
+	} while (0)
+/* Turns the loop for that long: what must not happen has had its chance. */
+void turn(struct loop *loop, double seconds);
+
+#endif
