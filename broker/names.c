@@ -57,7 +57,8 @@ struct name *names_find(const struct names *t, const char *text, size_t size)
 		return NULL;
 	h = hash(t, text, size);
 	for (struct name *n = *bucket(t, h); n; n = n->next)
-		if (n->hash == h && n->text.size == size && !memcmp(n->text.data, text, size))
+		if (n->hash == h && n->text.size == size &&
+		    (!size || !memcmp(n->text.data, text, size)))
 			return n;
 	return NULL;
 }

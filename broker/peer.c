@@ -250,10 +250,10 @@ static void on_closed(struct driver *d, const struct error *why, void *context)
 	struct peer *p = context;
 
 	(void)d;
-	if (why->code)
+	if (why->code == GOFER_AUTH || why->code == GOFER_PROTOCOL || why->code == GOFER_TIMEOUT)
 		log_info("broker", "%s: %s", p->name, why->text);
 	else
-		log_debug("broker", "%s: closed", p->name);
+		log_debug("broker", "%s: %s", p->name, why->code ? why->text : "closed");
 	peer_free(p);
 }
 
