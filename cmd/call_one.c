@@ -268,6 +268,13 @@ static const struct session_events leaving = {
 	.on_lost = on_lost,
 };
 
+/* The queue that replies go to is made where it may have to be, so that none gets lost before somebody
+ * listens there. */
+static bool is_queue(const char *address)
+{
+	return address && !strchr(address, '/');
+}
+
 int call_one(const struct call_job *job)
 {
 	const struct call_options *o = job->options;
@@ -275,8 +282,9 @@ int call_one(const struct call_job *job)
 	struct one one = {.job = job, .options = o};
 	struct session_options options = {
 		.call = o,
-		.receive = wait,
-		.window = WINDOW,
+		.receive = wait || is_queue(o->reply),
+		.address = wait ? NULL : o->reply,
+		.window = wait ? WINDOW : 0,
 		.wait = o->wait > 0 ? o->wait : HAND_OVER_WAIT_S,
 	};
 	int code = EXIT_CODE_IO;

@@ -76,24 +76,25 @@ static int list(struct plugin_options *o, int argc, char **argv)
 	return EXIT_CODE_OK;
 }
 
-static void print_callable(struct buf *out, const char *indent, const char *name,
+static void print_callable(struct buf *out, const char *indent, const char *space, const char *name,
                            const char *params, const char *text)
 {
-	buf_printf(out, "%s%s(%s)\n", indent, name, params ? params : "");
+	buf_printf(out, "%s%s%s(%s)\n", indent, space, name, params ? params : "");
 	if (text)
 		buf_printf(out, "%s    %s\n", indent, text);
 }
 
-static void print_methods(struct buf *out, const char *indent, const struct method *methods)
+static void print_methods(struct buf *out, const char *indent, const char *space,
+                          const struct method *methods)
 {
 	for (; methods && methods->name; methods++)
-		print_callable(out, indent, methods->name, methods->params, methods->help);
+		print_callable(out, indent, space, methods->name, methods->params, methods->help);
 }
 
 static int help(struct plugin_options *o, int argc, char **argv)
 {
 	const struct plugin *plugin = find(argv[0]);
-	struct buf text = BUF_INIT;
+	struct buf text = BUF_INIT, space = BUF_INIT;
 
 	(void)o, (void)argc;
 	if (!plugin)
@@ -102,16 +103,14 @@ static int help(struct plugin_options *o, int argc, char **argv)
 	if (plugin->classes && plugin->classes->name)
 		buf_puts(&text, "\nClasses:\n");
 	for (const struct class *c = plugin->classes; c && c->name; c++) {
-		print_callable(&text, "  ", c->name, c->params, c->help);
-		print_methods(&text, "    .", c->methods);
+		print_callable(&text, "  ", "", c->name, c->params, c->help);
+		print_methods(&text, "    ", ".", c->methods);
 	}
 	if (plugin->functions && plugin->functions->name)
 		buf_puts(&text, "\nFunctions:\n");
-	for (const struct method *f = plugin->functions; f && f->name; f++) {
-		buf_printf(&text, "  %s.", plugin->name);
-		print_callable(&text, "", f->name, f->params, NULL);
-		buf_printf(&text, "      %s\n", f->help);
-	}
+	buf_printf(&space, "%s.", plugin->name);
+	print_methods(&text, "  ", buf_text(&space), plugin->functions);
+	buf_release(&space);
 	output_take(&text);
 	return EXIT_CODE_OK;
 }

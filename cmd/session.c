@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/log.h"
+
 #define SIGNALS 3
 
 struct session {
@@ -83,15 +85,22 @@ static void fail_lost(struct session *s, const struct error *why)
 
 /* --- the connection ---------------------------------------------------------------------- */
 
+/* A receiver that takes nothing is ready once: it may be refused, and go, without harm. */
+static void set_ready(struct session *s, const char *replyto)
+{
+	if (s->ready && !s->options.window)
+		return;
+	s->ready = true;
+	s->events->on_ready(s->context, replyto);
+}
+
 static void on_up(struct connection *c, void *context)
 {
 	struct session *s = context;
 
 	(void)c;
-	if (s->over || s->options.receive)
-		return;
-	s->ready = true;
-	s->events->on_ready(s->context, NULL);
+	if (!s->over && !s->options.receive)
+		set_ready(s, NULL);
 }
 
 static void on_down(struct connection *c, const struct error *why, double retry_s, void *context)
@@ -141,9 +150,9 @@ static void on_open(struct receiver *r, const char *address, void *context)
 	if (s->over)
 		return;
 	s->credit = credit_due(s);
-	receiver_credit(r, s->credit);
-	s->ready = true;
-	s->events->on_ready(s->context, address);
+	if (s->credit)
+		receiver_credit(r, s->credit);
+	set_ready(s, address);
 }
 
 /* Half a window at a time, so that not each message costs a frame. */
@@ -181,6 +190,10 @@ static void on_receiver_down(struct receiver *r, const struct error *why, double
 	(void)r;
 	if (s->over || (s->options.persistent && retry_s < 0))
 		return;
+	if (!s->options.window && why->code != GOFER_NOTFOUND) {
+		set_ready(s, NULL);
+		return;
+	}
 	if (s->options.persistent && s->ready)
 		session_warn(s, "%s; again in %.1f s", why->text, retry_s);
 	else
@@ -261,11 +274,21 @@ static void on_signal(void *context, int signum)
 		session_end(s, EXIT_CODE_INTERRUPTED);
 }
 
+/* As under nohup, or behind "&" in a script. */
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	return !sigaction(number, NULL, &action) && action.sa_handler == SIG_IGN;
+}
+
 static bool watch_signals(struct session *s)
 {
 	static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 	for (size_t i = 0; i < SIGNALS; i++) {
+		if (is_ignored(numbers[i]))
+			continue;
 		s->signals[i] = loop_signal_new(s->loop, numbers[i], on_signal, s);
 		if (!s->signals[i])
 			return false;
@@ -307,6 +330,8 @@ static enum gofer_err set_up(struct session *s, struct error *error)
 
 	if (err)
 		return err;
+	log_open(LOG_TARGET_STDERR, "gofer call");
+	log_level("", LOG_LEVEL_WARNING);
 	s->loop = loop_new(error);
 	if (!s->loop)
 		return error->code;
