@@ -9,6 +9,8 @@ const senders = {};
 
 connection.open_receiver(address);
 container.on('receiver_open', () => console.log('ready'));
+// a caller's reply queue is gone with its caller, and the link to it with the queue
+container.on('sender_error', () => {});
 container.on('message', (c) => {
   const text = typeof c.message.body === 'string' ? c.message.body : c.message.body.content.toString();
   console.log(text);

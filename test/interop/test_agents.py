@@ -81,7 +81,7 @@ def test_call_to_python_agent(python_agent):
     body = python_agent.bodies[0]
     assert set(body) == {"data", "pam", "replyto", "request", "routing", "secret", "sn", "version"}
     assert body["routing"] == [None, "py"] and body["version"] == "2.0"
-    assert body["request"] == {"args": ["hello"], "classname": "Echo", "cntr": [[], {}], "kws": {},
+    assert body["request"] == {"args": ["hello"], "classname": "Echo", "cntr": None, "kws": {},
                                "method": "say"}
     message = python_agent.requests[0]
     assert isinstance(message.body, str), "a Python agent reads nothing but an amqp-value string"

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people, networks and programs get wrong. Every time: a clear answer, and the agent lives on."""
-import http.server
 import json
 import os
 import socket
@@ -123,7 +122,8 @@ def test_replyto_that_does_not_exist(agent, peer):
     for _ in range(3):
         peer.send(json.dumps(request("Demo", "hello", replyto="nobody-listens")))
     peer.hello()
-    assert agent.process.output().count("nobody-listens") <= 1, "told once"
+    told = [t for t in agent.process.output().splitlines() if "nobody-listens" in t]
+    assert len(told) == 1, told
 
 
 def test_caller_that_vanishes(agent):
@@ -150,9 +150,9 @@ def test_broker_that_vanishes_in_mid_call_and_comes_back(start):
     broker = start.broker()
     agent = start.agent(broker=broker)
     p = Peer(broker.url)
-    keeper = p.connection.create_receiver("kept", credit=0)
+    p.connection.create_receiver("kept", credit=0)  # makes the queue
     p.send(json.dumps(request("Demo", "sleep", 4, replyto="kept")))
-    wait_for(lambda: depth(p, "kept") >= 1, "the call to be accepted")
+    time.sleep(1)  # it runs by now
     broker.process.kill()
     time.sleep(0.3)
     again = start.broker(port=broker.port)
@@ -165,21 +165,6 @@ def test_broker_that_vanishes_in_mid_call_and_comes_back(start):
     assert last["result"] == {"retval": 4}
     p.hello()  # on its queue again
     assert agent.process.alive()
-
-
-def depth(p, queue):
-    """Messages ready on a queue: what a receiver of its own gets to see and gives back."""
-    receiver = p.connection.create_receiver(queue, credit=10)
-    seen = 0
-    try:
-        while True:
-            receiver.receive(timeout=0.3)
-            seen += 1
-            receiver.release(delivered=False)
-    except Exception:
-        pass
-    receiver.close()
-    return seen
 
 
 @pytest.mark.parametrize("data", [
@@ -203,10 +188,25 @@ def test_garbage_into_the_broker(agent, data):
 
 @pytest.fixture
 def http_port():
-    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_address[1]
-    server.shutdown()
+    """A port that answers anything at all as an HTTP server answers nonsense."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                peer, _ = server.accept()
+            except OSError:
+                return
+            with peer:
+                peer.recv(1024)
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield server.getsockname()[1]
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join(5)
 
 
 def test_port_that_speaks_http(http_port):
