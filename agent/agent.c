@@ -232,17 +232,6 @@ static void notify_journal(void *context)
 	loop_post(agent->loop, &agent->journal_task);
 }
 
-static void tell_listening(const struct agent *agent, const struct url *url)
-{
-	struct buf text = BUF_INIT;
-	struct url shown = *url;
-
-	shown.port = broker_port(agent->broker);
-	url_print(&text, &shown);
-	log_info(PACKAGE, "listening on %s", buf_text(&text));
-	buf_release(&text);
-}
-
 static enum gofer_err listen_all(struct agent *agent, struct error *error)
 {
 	const struct listen_settings *s = &agent->settings->listen;
@@ -267,7 +256,6 @@ static enum gofer_err listen_all(struct agent *agent, struct error *error)
 		enum gofer_err rc = broker_listen(agent->broker, &s->urls[i], error);
 		if (rc)
 			return rc;
-		tell_listening(agent, &s->urls[i]);
 	}
 	return GOFER_OK;
 }
@@ -290,7 +278,10 @@ static struct uplink *add_uplink(struct agent *agent, const struct broker_settin
 		error_set(error, GOFER_NOMEM, "out of memory");
 		return NULL;
 	}
-	l->uplink = uplink_new(agent->loop, settings, agent->broker, &events, error);
+	l->uplink = settings->own
+		? uplink_new_own(agent->loop, settings, agent->broker,
+	                         agent->settings->listen.urls, &events, error)
+		: uplink_new(agent->loop, settings, &events, error);
 	if (!l->uplink) {
 		free(l);
 		return NULL;

@@ -78,42 +78,60 @@ static struct connection *connect_remote(struct uplink *u, struct error *error)
 	return connection_new(u->loop, &options, &connection_events, u, error);
 }
 
-static struct connection *connect_own(struct uplink *u, struct broker *own, struct error *error)
-{
-	struct connection *c = broker_connect(own, &connection_events, u);
-
-	if (!c)
-		error_set(error, GOFER_NOMEM, "out of memory");
-	return c;
-}
-
-struct uplink *uplink_new(struct loop *loop, const struct broker_settings *settings,
-                          struct broker *own, const struct uplink_events *events,
-                          struct error *error)
+static struct uplink *make(struct loop *loop, const struct broker_settings *settings,
+                           const struct url *shown, const struct uplink_events *events)
 {
 	struct uplink *u = calloc(1, sizeof *u);
 
 	if (!u)
-		goto cleanup;
+		return NULL;
 	u->loop = loop;
 	u->settings = settings;
 	u->events = *events;
-	if (settings->url.host)
-		url_print(&u->label, &settings->url);
-	else
-		buf_puts(&u->label, "this agent");
-	u->connection = settings->own ? connect_own(u, own, error) : connect_remote(u, error);
-	if (!u->connection) {
-		uplink_free(u);
-		return NULL;
-	}
-	u->outbox = outbox_new(loop, u->connection);
-	if (u->outbox && buf_ok(&u->label))
-		return u;
-cleanup:
+	url_print(&u->label, shown);
+	return u;
+}
+
+static struct uplink *out_of_memory(struct uplink *u, struct error *error)
+{
 	uplink_free(u);
 	error_set(error, GOFER_NOMEM, "out of memory");
 	return NULL;
+}
+
+static struct uplink *complete(struct uplink *u, struct error *error)
+{
+	u->outbox = outbox_new(u->loop, u->connection);
+	return u->outbox && buf_ok(&u->label) ? u : out_of_memory(u, error);
+}
+
+struct uplink *uplink_new(struct loop *loop, const struct broker_settings *settings,
+                          const struct uplink_events *events, struct error *error)
+{
+	struct uplink *u = make(loop, settings, &settings->url, events);
+
+	if (!u)
+		return out_of_memory(u, error);
+	u->connection = connect_remote(u, error);
+	if (u->connection)
+		return complete(u, error);
+	uplink_free(u);
+	return NULL;
+}
+
+struct uplink *uplink_new_own(struct loop *loop, const struct broker_settings *settings,
+                              struct broker *broker, const struct url *listen,
+                              const struct uplink_events *events, struct error *error)
+{
+	struct url shown = *listen;
+	struct uplink *u;
+
+	if (!shown.port)
+		shown.port = broker_port(broker);
+	u = make(loop, settings, &shown, events);
+	if (u)
+		u->connection = broker_connect(broker, &connection_events, u);
+	return u && u->connection ? complete(u, error) : out_of_memory(u, error);
 }
 
 void uplink_close(struct uplink *u)

@@ -19,11 +19,13 @@ struct uplink_events {
 	void *context;
 };
 
-/* `settings` is borrowed; `own` is the broker in this process, for settings that ask for it. NULL:
- * `error`. */
+/* To the broker that `settings` (borrowed) tell of. NULL: `error`. */
 struct uplink *uplink_new(struct loop *loop, const struct broker_settings *settings,
-                          struct broker *own, const struct uplink_events *events,
-                          struct error *error);
+                          const struct uplink_events *events, struct error *error);
+/* To the broker in this process, of which `listen` says for people where it is. */
+struct uplink *uplink_new_own(struct loop *loop, const struct broker_settings *settings,
+                              struct broker *broker, const struct url *listen,
+                              const struct uplink_events *events, struct error *error);
 /* Flushes and closes within a second; uplink_is_closed() then. May be called twice. */
 void uplink_close(struct uplink *u);
 /* At once, whatever the state; receivers must be closed before. NULL is taken. */

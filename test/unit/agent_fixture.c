@@ -14,6 +14,11 @@
 atomic_uint fixture_runs, fixture_loads;
 static sem_t gate;
 
+static __attribute__((constructor)) void make_gate(void)
+{
+	sem_init(&gate, 0, 0);
+}
+
 const struct message fixture_message = {.priority = 4, .body_kind = MESSAGE_STRING};
 
 /* --- the plugin ----------------------------------------------------------------------- */
@@ -135,7 +140,8 @@ struct fixture *fixture_new_like(const struct descriptor *like, size_t body_max,
 	struct journal_options options = *journal;
 	struct error error = ERROR_NONE;
 
-	sem_init(&gate, 0, 0);
+	while (sem_trywait(&gate) == 0)
+		;
 	fixture_runs = 0;
 	log_level("", LOG_LEVEL_ERROR);
 	f->loop = loop_new(&error);
@@ -183,7 +189,6 @@ void fixture_free(struct fixture *f)
 	loop_free(f->loop);
 	fake_free(f->fake);
 	config_free(f->descriptor.config);
-	sem_destroy(&gate);
 	free(f);
 }
 
