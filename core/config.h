@@ -40,12 +40,12 @@
 #include "core/buf.h"
 #include "core/error.h"
 
-#define CONFIG_LINE_MAX 65536       /* bytes, without the line break */
-#define CONFIG_SECTION_MAX 49       /* bytes of a section's name: what inih holds */
-#define CONFIG_KEY_MAX 100          /* bytes of a key */
+#define CONFIG_LINE_MAX 65536 /* bytes, without the line break */
+#define CONFIG_SECTION_MAX 49 /* bytes of a section's name: what inih holds */
+#define CONFIG_KEY_MAX 100    /* bytes of a key */
 #define CONFIG_FILE_MAX (1024 * 1024)
-#define CONFIG_VALUES_MAX 2000     /* keys in all */
-#define CONFIG_FAULTS_MAX 100       /* of one file; it isn't read further */
+#define CONFIG_VALUES_MAX 2000 /* keys in all */
+#define CONFIG_FAULTS_MAX 100  /* of one file; it isn't read further */
 
 enum config_kind {
 	CONFIG_TEXT,
@@ -59,9 +59,9 @@ enum config_kind {
 struct config_property {
 	const char *section, *key; /* section NULL ends the table; key "*": any key, of that kind */
 	enum config_kind kind;
-	const char *initial;       /* the default as text; NULL: none */
+	const char *initial; /* the default as text; NULL: none */
 	bool required;
-	long long min, max;        /* CONFIG_INTEGER and CONFIG_SIZE; both 0: no bounds */
+	long long min, max; /* CONFIG_INTEGER and CONFIG_SIZE; both 0: no bounds */
 	const char *choices;
 	const char *help;
 };
@@ -89,8 +89,8 @@ enum gofer_err config_read_directory(struct config *c, const char *path,
                                      struct config_faults *faults);
 /* Sets a value as the command line does; wins over what is there. `origin` is told in place of
  * file:line. GOFER_NOMEM or, with CONFIG_VALUES_MAX keys, GOFER_FULL. */
-enum gofer_err config_set(struct config *c, const char *section, const char *key,
-                          const char *value, const char *origin);
+enum gofer_err config_set(struct config *c, const char *section, const char *key, const char *value,
+                          const char *origin);
 /* Checks all against the schema: unknown keys, wrong kinds, required ones that are missing.
  * GOFER_INVALID if there were faults. */
 enum gofer_err config_check(struct config *c, struct config_faults *faults);

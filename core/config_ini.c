@@ -343,7 +343,7 @@ static void leave_section(struct ini *ini)
 
 static bool take_section(struct ini *ini, struct slice body, char *out)
 {
-	struct slice name = {NULL, 0};
+	struct slice name = body;
 
 	leave_section(ini);
 	ini->lost = !split_section(ini, body, &name);

@@ -116,6 +116,8 @@ static bool parse_default(struct parser *p, struct param *param)
 	const char *start = p->at;
 	struct error what = ERROR_NONE;
 	param->initial = literal_parse(&p->at, &what);
+	if (!param->initial && what.code == GOFER_NOMEM)
+		return no_memory(p);
 	if (!param->initial)
 		return fail(p, p->at, "the default of `%s`: %s", param->name, what.text);
 	param->initial_text = strndup(start, (size_t)(p->at - start));

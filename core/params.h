@@ -41,7 +41,7 @@ enum gofer_err params_print(struct buf *out, const struct params *p, bool self);
  * `kws`). GOFER_NOMEM.
  */
 enum gofer_err params_bind(const struct params *p, const char *qualname, bool self,
-                           const struct cJSON *args, const struct cJSON *kws,
-                           struct cJSON **bound, struct error *error);
+                           const struct cJSON *args, const struct cJSON *kws, struct cJSON **bound,
+                           struct error *error);
 
 #endif

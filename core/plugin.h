@@ -45,9 +45,10 @@ struct requirement {
 };
 
 struct method {
-	const char *name;   /* NULL ends a table */
-	const char *params; /* as Python writes them, without self: "words, wait=0, *rest, **more" */
-	const char *help;   /* one sentence */
+	const char *name; /* NULL ends a table */
+	const char
+		*params;  /* as Python writes them, without self: "words, wait=0, *rest, **more" */
+	const char *help; /* one sentence */
 	enum gofer_err (*run)(struct call *call);
 	const struct requirement *require; /* NULL, or ends with value NULL */
 };
@@ -60,12 +61,13 @@ struct class {
 };
 
 struct plugin {
-	const char *name;    /* [a-z0-9_-]+ */
-	const char *summary; /* one line */
+	const char *name;               /* [a-z0-9_-]+ */
+	const char *summary;            /* one line */
 	const struct class *classes;    /* NULL or ends with name NULL; so do the functions */
 	const struct method *functions; /* called with the plugin's name as the class */
-	enum gofer_err (*load)(struct plugin_context *context); /* NULL or called before the first call */
-	void (*unload)(struct plugin_context *context);         /* NULL or called after the last call */
+	enum gofer_err (*load)(
+		struct plugin_context *context);        /* NULL or called before the first call */
+	void (*unload)(struct plugin_context *context); /* NULL or called after the last call */
 };
 
 /* The plugin's configuration: a value of a section of its descriptor, NULL if not there. */

@@ -22,7 +22,7 @@
 struct pool;
 
 struct pool_job {
-	struct pool_job *next; /* the pool's */
+	struct pool_job *next;              /* the pool's */
 	void (*run)(struct pool_job *job);  /* in a worker; may block */
 	void (*drop)(struct pool_job *job); /* instead of run, when the pool stops hard */
 };
@@ -36,7 +36,7 @@ struct pool *pool_new(const char *name, unsigned threads, size_t backlog);
  * The job is then still the caller's. */
 enum gofer_err pool_submit(struct pool *pool, struct pool_job *job);
 
-size_t pool_waiting(struct pool *pool);  /* submitted and not taken up */
+size_t pool_waiting(struct pool *pool); /* submitted and not taken up */
 unsigned pool_running(struct pool *pool);
 
 /* No more jobs are taken. Soft: what waits is still run. Hard: what waits is dropped, in this

@@ -18,11 +18,11 @@ static enum gofer_err run(struct call *call)
 
 #define METHOD(n, p) \
 	{ \
-		.name = n, .params = p, .run = run, .help = "Help." \
+		.name = (n), .params = (p), .run = run, .help = "Help." \
 	}
 #define CLASS(n, m) \
 	{ \
-		.name = n, .help = "Help.", .methods = m \
+		.name = (n), .help = "Help.", .methods = (m) \
 	}
 
 /* --- the plugins of the recording test/wire/reply-admin-help.json, out of order --- */
