@@ -22,7 +22,7 @@ class Caller091:
         self.replyto = str(uuid.uuid4())
         self.channel.queue_declare(self.replyto, durable=False, auto_delete=False)
         self.got = []
-        self.channel.basic_consume(self.replyto, callback=self.on_message, no_ack=True)
+        self.tag = self.channel.basic_consume(self.replyto, callback=self.on_message, no_ack=True)
 
     def on_message(self, message):
         self.got.append(json.loads(message.body))
@@ -49,6 +49,7 @@ class Caller091:
         return self.replies()
 
     def close(self):
+        self.channel.basic_cancel(self.tag)
         self.channel.queue_delete(self.replyto)
         self.connection.close()
 
@@ -176,6 +177,7 @@ def test_broker_killed_in_mid_call(start, rabbit, rabbit_node, queue):
     keeper.send(queue, request("Demo", "sleep", 12, replyto=replies))
     wait_for(lambda: keeper.channel.queue_declare(replies, passive=True).message_count >= 2,
              "the call to start")
+    time.sleep(3)  # what RabbitMQ 3.10 knows of a new queue is on its disk only after a while
     rabbit_node.kill()
     rabbit_node.start()
     caller = Caller091(rabbit.port)
