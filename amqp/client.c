@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "amqp/client.h"
 
-#include <proton/sasl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "amqp/condition.h"
 #include "amqp/endpoint.h"
+#include "amqp/opening.h"
 #include "amqp/qmf.h"
 #include "amqp/sender.h"
 #include "core/clock.h"
@@ -193,70 +193,13 @@ void client_violation(struct client *c, const char *what)
 
 /* --- the way up -------------------------------------------------------------------------- */
 
-static void set_login(struct client *c, pn_connection_t *connection, pn_transport_t *transport)
-{
-	pn_sasl_t *sasl = pn_sasl(transport);
-
-	if (c->url.user) {
-		pn_connection_set_user(connection, c->url.user);
-		pn_connection_set_password(connection, c->url.password ? c->url.password : "");
-		pn_sasl_allowed_mechs(sasl, "PLAIN");
-		/* It is what the url asks for: a password, and no TLS. */
-		pn_sasl_set_allow_insecure_mechs(sasl, !c->tls);
-	} else if (c->tls && tls_has_identity(c->tls)) {
-		pn_sasl_allowed_mechs(sasl, "EXTERNAL ANONYMOUS");
-	} else {
-		pn_sasl_allowed_mechs(sasl, "ANONYMOUS");
-	}
-}
-
-static void set_hostname(struct client *c, pn_connection_t *connection)
-{
-	struct buf name = BUF_INIT;
-
-	if (c->url.vhost)
-		buf_printf(&name, "%s%s", c->vhost_prefixed ? "vhost:" : "", c->url.vhost);
-	else
-		buf_puts(&name, c->url.host);
-	pn_connection_set_hostname(connection, buf_text(&name));
-	buf_release(&name);
-}
-
-static void put_property(pn_data_t *map, const char *key, const char *value)
-{
-	pn_data_put_symbol(map, pn_bytes(strlen(key), key));
-	pn_data_put_string(map, pn_bytes(strlen(value), value));
-}
-
-static void set_properties(pn_connection_t *connection)
-{
-	pn_data_t *properties = pn_connection_properties(connection);
-
-	pn_data_put_map(properties);
-	pn_data_enter(properties);
-	put_property(properties, "product", "gofer");
-	put_property(properties, "version", GOFER_VERSION);
-	pn_data_exit(properties);
-}
-
 static enum gofer_err open_driver(struct client *c, struct error *error)
 {
-	pn_connection_t *connection;
-	pn_transport_t *transport;
-
 	c->driver = driver_new(c->loop, false, &driver_handler, c);
 	if (!c->driver)
 		return error_set(error, GOFER_NOMEM, "out of memory");
-	connection = driver_connection(c->driver);
-	transport = driver_transport(c->driver);
-	pn_connection_set_container(connection, c->container);
-	set_hostname(c, connection);
-	set_properties(connection);
-	if (c->tls && tls_apply(c->tls, transport, error))
+	if (opening_ours(c, c->driver, error))
 		return GOFER_FAILED;
-	set_login(c, connection, transport);
-	pn_transport_set_idle_timeout(transport, (pn_millis_t)(c->heartbeat_s * 1000));
-	pn_connection_open(connection);
 	return c->connector->ops->attach(c->connector, c->driver, error);
 }
 
@@ -296,65 +239,6 @@ static void begin_attempt(struct client *c)
 
 /* --- what the peer says of itself -------------------------------------------------------- */
 
-/* Moves to the value of `key` in the map that `data` holds. */
-static bool find_value(pn_data_t *data, const char *key)
-{
-	pn_data_rewind(data);
-	if (!pn_data_next(data) || pn_data_type(data) != PN_MAP)
-		return false;
-	pn_data_enter(data);
-	while (pn_data_next(data)) {
-		pn_bytes_t name = pn_data_get_bytes(data);
-		bool found = pn_data_type(data) == PN_SYMBOL && name.size == strlen(key) &&
-			!memcmp(name.start, key, name.size);
-
-		if (!pn_data_next(data))
-			return false;
-		if (found)
-			return true;
-	}
-	return false;
-}
-
-static char *remote_property(pn_connection_t *connection, const char *key)
-{
-	pn_data_t *data = pn_connection_remote_properties(connection);
-	pn_bytes_t value;
-
-	if (!find_value(data, key) || pn_data_type(data) != PN_STRING)
-		return strdup("");
-	value = pn_data_get_string(data);
-	return strndup(value.start ? value.start : "", value.size);
-}
-
-static bool offers(pn_connection_t *connection, const char *capability)
-{
-	pn_data_t *data = pn_connection_remote_offered_capabilities(connection);
-
-	pn_data_rewind(data);
-	if (!pn_data_next(data))
-		return false;
-	if (pn_data_type(data) == PN_ARRAY) {
-		pn_data_enter(data);
-		pn_data_next(data);
-	}
-	do {
-		pn_bytes_t name = pn_data_get_bytes(data);
-
-		if (pn_data_type(data) == PN_SYMBOL && name.size == strlen(capability) &&
-		    !memcmp(name.start, capability, name.size))
-			return true;
-	} while (pn_data_next(data));
-	return false;
-}
-
-/* A peer that refuses the connection still has to open it before it may close it with the reason. */
-static bool is_refusal(pn_connection_t *connection)
-{
-	return find_value(pn_connection_remote_properties(connection),
-	                  "amqp:connection-establishment-failed");
-}
-
 static void up(struct client *c)
 {
 	c->state = CLIENT_UP;
@@ -371,10 +255,10 @@ static void up(struct client *c)
 
 static void on_remote_open(struct client *c, pn_connection_t *connection)
 {
-	if (c->state != CLIENT_OPENING || is_refusal(connection))
+	if (c->state != CLIENT_OPENING || opening_is_refusal(connection))
 		return;
 	free(c->product);
-	c->product = remote_property(connection, "product");
+	c->product = opening_property(connection, "product");
 	if (!c->product) {
 		driver_abort(c->driver, GOFER_NOMEM, "out of memory");
 		return;
@@ -385,7 +269,7 @@ static void on_remote_open(struct client *c, pn_connection_t *connection)
 		idle(c);
 		return;
 	}
-	c->relay = c->dialect->relay && offers(connection, "ANONYMOUS-RELAY");
+	c->relay = c->dialect->relay && opening_offers(connection, "ANONYMOUS-RELAY");
 	up(c);
 }
 
@@ -414,7 +298,7 @@ static void on_event(struct driver *d, pn_event_t *event, void *context)
 
 static const struct driver_handler driver_handler = {on_event, on_closed};
 
-/* --- closing ------------------------------------------------------------------------------ */
+/* --- closing ----------------------------------------------------------------------------- */
 
 static void close_frames(struct client *c)
 {
@@ -466,7 +350,7 @@ static void client_free(struct connection *base)
 	reap(c);
 }
 
-/* --- the timer ---------------------------------------------------------------------------- */
+/* --- the timer --------------------------------------------------------------------------- */
 
 static void time_out(struct client *c)
 {
@@ -503,7 +387,7 @@ static void on_timer(void *context)
 	client_leave(c);
 }
 
-/* --- making one ---------------------------------------------------------------------------- */
+/* --- making one -------------------------------------------------------------------------- */
 
 static bool client_is_up(const struct connection *base)
 {

@@ -15,7 +15,7 @@ bool dialect_split(const char *address, struct slice *exchange, struct slice *qu
 	return true;
 }
 
-/* --- as it is: nodes have the names that gofer knows them by --------------------------------- */
+/* --- as it is: nodes have the names that gofer knows them by ----------------------------- */
 
 static enum gofer_err same_source(struct buf *node, const char *queue, bool fallback,
                                   struct error *error)
@@ -41,7 +41,7 @@ static void same_properties(const char *address, struct slice *to, struct slice 
 	*subject = none;
 }
 
-/* --- Qpid C++: a node is a queue or an exchange, the key is the message's subject ------------- */
+/* --- Qpid C++: a node is a queue or an exchange, the key is the message's subject -------- */
 
 static void qpid_properties(const char *address, struct slice *to, struct slice *subject)
 {
@@ -59,7 +59,7 @@ static enum gofer_err qpid_target(struct buf *node, const char *address, struct 
 	return GOFER_OK;
 }
 
-/* --- RabbitMQ: paths, in which a slash is escaped and nothing else can be ---------------------- */
+/* --- RabbitMQ: paths, in which a slash is escaped and nothing else can be ---------------- */
 
 static enum gofer_err rabbitmq_path(struct buf *node, const char *prefix, struct slice name,
                                     struct error *error)
@@ -116,7 +116,7 @@ static enum gofer_err rabbitmq_target(struct buf *node, const char *address, str
 	return rabbitmq_path(node, "/", key, error);
 }
 
-/* --- the table ------------------------------------------------------------------------------- */
+/* --- the table --------------------------------------------------------------------------- */
 
 static const struct dialect dialects[] = {
 	{

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "amqp/sender.h"
+
 enum gofer_err endpoint_make(struct endpoint *e, bool sender, const char *name, struct error *error)
 {
 	struct client *c = e->client;
@@ -71,7 +73,6 @@ void endpoint_lost(struct endpoint *e)
 	e->session = NULL;
 	e->link = NULL;
 	e->open = false;
-	e->client->sessions--;
 }
 
 void endpoint_close(struct endpoint *e)
@@ -104,13 +105,13 @@ static void end(struct endpoint *e, pn_condition_t *condition)
 }
 
 /* An attach is refused by answering it without the terminus that was asked for; why comes with the
- * detach that follows. A link to no node has no address to be answered with. */
+ * detach that follows. */
 static bool is_refusal(pn_link_t *link)
 {
-	if (pn_link_is_receiver(link))
-		return pn_terminus_get_type(pn_link_remote_source(link)) == PN_UNSPECIFIED;
-	return pn_terminus_get_address(pn_link_target(link)) &&
-		pn_terminus_get_type(pn_link_remote_target(link)) == PN_UNSPECIFIED;
+	pn_terminus_t *remote = pn_link_is_receiver(link) ? pn_link_remote_source(link)
+							  : pn_link_remote_target(link);
+
+	return pn_terminus_get_type(remote) == PN_UNSPECIFIED;
 }
 
 static void on_session_open(struct client *c, pn_session_t *session)
@@ -129,6 +130,14 @@ static void on_session_end(pn_session_t *session)
 		pn_session_close(session);
 		pn_session_free(session);
 	}
+}
+
+/* Both ends of it are gone, and its channel is free: no sooner may the next session have it. */
+static void on_session_final(struct client *c)
+{
+	if (c->sessions)
+		c->sessions--;
+	sender_room(c->sender);
 }
 
 static void on_link_open(struct client *c, pn_link_t *link)
@@ -178,6 +187,7 @@ void endpoint_event(struct client *c, pn_event_t *event)
 	switch (pn_event_type(event)) {
 	case PN_SESSION_REMOTE_OPEN: on_session_open(c, pn_event_session(event)); break;
 	case PN_SESSION_REMOTE_CLOSE: on_session_end(pn_event_session(event)); break;
+	case PN_SESSION_FINAL: on_session_final(c); break;
 	case PN_LINK_REMOTE_OPEN: on_link_open(c, pn_event_link(event)); break;
 	case PN_LINK_REMOTE_CLOSE:
 	case PN_LINK_REMOTE_DETACH: on_link_end(pn_event_link(event)); break;

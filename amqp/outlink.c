@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "amqp/sender.h"
 #include "core/clock.h"
 #include "core/log.h"
 
 /* A link that was open this long may be attached again at once. */
 #define LASTING_MS 1000
 
-/* --- lists --------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------- */
 
 static void insert_before(struct send_list *list, struct send *at, struct send *m)
 {
@@ -57,7 +58,7 @@ void send_list_free(struct send_list *list)
 	}
 }
 
-/* --- giving up ------------------------------------------------------------------------------ */
+/* --- giving up --------------------------------------------------------------------------- */
 
 static void fail_list(struct outlink *l, struct send_list *list, enum outcome outcome,
                       const struct error *why)
@@ -97,7 +98,7 @@ static void fail_waiting(struct outlink *l, enum condition_kind kind, const stru
 		          &prefixed);
 }
 
-/* --- attaching ------------------------------------------------------------------------------ */
+/* --- attaching --------------------------------------------------------------------------- */
 
 static void back_off(struct outlink *l)
 {
@@ -145,15 +146,6 @@ static void set_termini(struct outlink *l, bool probe, const char *node)
 		                   pn_bytes(strlen(capability), capability));
 }
 
-static enum gofer_err make_endpoint(struct outlink *l, bool probe, struct error *error)
-{
-	enum gofer_err err = endpoint_make(&l->endpoint, !probe, NULL, error);
-
-	if (err == GOFER_FULL && sender_make_room(l->sender))
-		err = endpoint_make(&l->endpoint, !probe, NULL, error);
-	return err;
-}
-
 static void attach(struct outlink *l, bool probe)
 {
 	struct buf node = BUF_INIT;
@@ -167,7 +159,7 @@ static void attach(struct outlink *l, bool probe)
 		sender_link_over(l->sender, l);
 		return;
 	}
-	err = make_endpoint(l, probe, &error);
+	err = endpoint_make(&l->endpoint, !probe, NULL, &error);
 	if (!err) {
 		set_termini(l, probe, l->address ? buf_text(&node) : NULL);
 		endpoint_open(&l->endpoint);
@@ -175,6 +167,7 @@ static void attach(struct outlink *l, bool probe)
 		loop_timer_start(l->timer, l->endpoint.client->timeout_s, 0);
 	} else if (err == GOFER_FULL) {
 		l->state = OUTLINK_PARKED;
+		sender_make_room(l->sender);
 	} else {
 		back_off(l);
 	}
@@ -188,11 +181,10 @@ static void start(struct outlink *l)
 
 void outlink_unpark(struct outlink *l)
 {
-	if (l->state == OUTLINK_PARKED)
-		start(l);
+	start(l);
 }
 
-/* --- sending --------------------------------------------------------------------------------- */
+/* --- sending ----------------------------------------------------------------------------- */
 
 static bool is_too_large(struct outlink *l, struct send *m)
 {
@@ -264,7 +256,7 @@ void outlink_add(struct outlink *l, struct send *m)
 		start(l);
 }
 
-/* --- outcomes -------------------------------------------------------------------------------- */
+/* --- outcomes ---------------------------------------------------------------------------- */
 
 static void explain_rejected(struct send *m, pn_delivery_t *delivery, struct error *why)
 {
@@ -334,7 +326,7 @@ static void on_delivery(struct endpoint *e, pn_delivery_t *delivery)
 	sender_done(sender, m, outcome, outcome == OUTCOME_ACCEPTED ? NULL : &why);
 }
 
-/* --- opening and ending ----------------------------------------------------------------------- */
+/* --- opening and ending ------------------------------------------------------------------ */
 
 static void on_open(struct endpoint *e)
 {
@@ -456,7 +448,7 @@ static void on_timer(void *context)
 	client_leave(c);
 }
 
-/* --- making and freeing ------------------------------------------------------------------------ */
+/* --- making and freeing ------------------------------------------------------------------ */
 
 static const struct endpoint_ops outlink_ops = {on_open, on_end, on_flow, on_delivery};
 

@@ -87,7 +87,5 @@ void sender_fail(struct sender *s, struct send *m, enum outcome outcome, const s
 void sender_link_over(struct sender *s, struct outlink *l);
 /* The broker won't have the link to no node after all: its messages go by links of their own. */
 void sender_relay_over(struct sender *s, struct outlink *l);
-/* Closes a link that is idle, if there is one. */
-bool sender_make_room(struct sender *s);
 
 #endif

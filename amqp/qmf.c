@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "amqp/qmf.h"
 
-#include <inttypes.h>
-#include <proton/message.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "amqp/endpoint.h"
+#include "amqp/map.h"
+#include "amqp/qmf_message.h"
 
-#define NODE "qmf.default.direct"
-#define BROKER "org.apache.qpid.broker:broker:amqp-broker"
 /* What fails because it's there already, or because it isn't there: the text alone tells which. */
 #define CODE_FAILED 7
-#define REQUEST_MAX 65536
 
 struct qmf_call {
 	struct qmf_call *next;
-	const char *type; /* "queue" or "binding" */
-	bool durable;
-	uint64_t id;
+	struct qmf_request request;
 	qmf_done *done; /* NULL: forgotten */
 	void *context;
 	char name[];
@@ -35,115 +29,7 @@ struct qmf {
 	struct loop_timer *timer;
 };
 
-/* --- requests ------------------------------------------------------------------------------- */
-
-static pn_bytes_t bytes_of(const char *text)
-{
-	return pn_bytes(strlen(text), text);
-}
-
-static void put_key(pn_data_t *map, const char *key)
-{
-	pn_data_put_string(map, bytes_of(key));
-}
-
-static void put_pair(pn_data_t *map, const char *key, const char *value)
-{
-	put_key(map, key);
-	pn_data_put_string(map, bytes_of(value));
-}
-
-static void put_bool(pn_data_t *map, const char *key, bool value)
-{
-	put_key(map, key);
-	pn_data_put_bool(map, value);
-}
-
-static void begin_map(pn_data_t *map, const char *key)
-{
-	if (key)
-		put_key(map, key);
-	pn_data_put_map(map);
-	pn_data_enter(map);
-}
-
-static void put_properties(pn_data_t *map, const struct qmf_call *call)
-{
-	begin_map(map, "properties");
-	if (!strcmp(call->type, "queue")) {
-		put_bool(map, "durable", call->durable);
-		put_bool(map, "auto-delete", false);
-		put_bool(map, "exclusive", false);
-	}
-	pn_data_exit(map);
-}
-
-static void put_body(pn_data_t *body, const struct qmf_call *call)
-{
-	begin_map(body, NULL);
-	begin_map(body, "_object_id");
-	put_pair(body, "_object_name", BROKER);
-	pn_data_exit(body);
-	put_pair(body, "_method_name", "create");
-	begin_map(body, "_arguments");
-	put_bool(body, "strict", true);
-	put_pair(body, "name", call->name);
-	put_pair(body, "type", call->type);
-	put_properties(body, call);
-	pn_data_exit(body);
-	pn_data_exit(body);
-}
-
-static void print_id(char text[24], const struct qmf_call *call)
-{
-	snprintf(text, 24, "%" PRIu64, call->id);
-}
-
-static void fill_request(pn_message_t *m, const struct qmf *q, const struct qmf_call *call)
-{
-	pn_data_t *properties = pn_message_properties(m);
-	pn_atom_t id = {.type = PN_STRING};
-	char text[24];
-
-	print_id(text, call);
-	id.u.as_bytes = bytes_of(text);
-	pn_message_set_correlation_id(m, id);
-	pn_message_set_address(m, NODE);
-	pn_message_set_subject(m, "broker");
-	pn_message_set_reply_to(m, q->reply_to);
-	begin_map(properties, NULL);
-	put_pair(properties, "qmf.opcode", "_method_request");
-	put_pair(properties, "x-amqp-0-10.app-id", "qmf2");
-	put_pair(properties, "method", "request");
-	pn_data_exit(properties);
-	put_body(pn_message_body(m), call);
-}
-
-static enum gofer_err encode_request(struct buf *out, const struct qmf *q,
-                                     const struct qmf_call *call)
-{
-	pn_message_t *m = pn_message();
-	size_t room = 1024;
-	int status = PN_OVERFLOW;
-
-	if (!m)
-		return GOFER_NOMEM;
-	fill_request(m, q, call);
-	for (; status == PN_OVERFLOW && room <= REQUEST_MAX; room *= 2) {
-		size_t size = room;
-		char *to = buf_reserve(out, room);
-
-		if (!to)
-			break;
-		status = pn_message_encode(m, to, &size);
-		if (!status)
-			buf_added(out, size);
-	}
-	pn_message_free(m);
-	return status ? GOFER_INVALID : GOFER_OK;
-}
-
-/* --- calls ---------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------- */
 
 static struct qmf_call *take_head(struct qmf *q)
 {
@@ -174,15 +60,17 @@ static void finish_head(struct qmf *q, const struct error *why)
 
 static void transmit(struct qmf *q)
 {
-	pn_delivery_tag_t tag = pn_dtag((const char *)&q->head->id, sizeof(q->head->id));
+	struct qmf_request *request = &q->head->request;
 	pn_link_t *link = q->out.link;
 	struct buf bytes = BUF_INIT;
 	struct error why;
 
-	if (encode_request(&bytes, q, q->head)) {
+	request->reply_to = q->reply_to;
+	if (qmf_encode(&bytes, request)) {
 		error_set(&why, GOFER_INVALID, "no management request can be made of this name");
 		finish_head(q, &why);
-	} else if (pn_delivery(link, tag) != pn_link_current(link)) {
+	} else if (pn_delivery(link, pn_dtag((const char *)&request->id, sizeof(request->id))) !=
+	           pn_link_current(link)) {
 		client_violation(q->client, "it sent a message on a link that sends to it");
 	} else {
 		pn_link_send(link, bytes.data, bytes.size);
@@ -195,6 +83,7 @@ static void transmit(struct qmf *q)
 
 static void open_in(struct qmf *q, struct error *error)
 {
+	static const char key[] = "x-opt-qd.address";
 	pn_terminus_t *source;
 	pn_data_t *properties;
 
@@ -204,11 +93,10 @@ static void open_in(struct qmf *q, struct error *error)
 	pn_terminus_set_dynamic(source, true);
 	/* What a router routes by; a broker has no use for it. */
 	properties = pn_terminus_properties(source);
-	pn_data_put_map(properties);
-	pn_data_enter(properties);
-	pn_data_put_symbol(properties, bytes_of("x-opt-qd.address"));
-	pn_data_put_string(properties, bytes_of(NODE));
-	pn_data_exit(properties);
+	map_begin(properties, NULL);
+	pn_data_put_symbol(properties, pn_bytes(sizeof(key) - 1, key));
+	pn_data_put_string(properties, pn_bytes(sizeof(QMF_NODE) - 1, QMF_NODE));
+	map_end(properties);
 	endpoint_open(&q->in);
 }
 
@@ -216,7 +104,7 @@ static void open_out(struct qmf *q, struct error *error)
 {
 	if (endpoint_make(&q->out, true, NULL, error))
 		return;
-	pn_terminus_set_address(pn_link_target(q->out.link), NODE);
+	pn_terminus_set_address(pn_link_target(q->out.link), QMF_NODE);
 	endpoint_open(&q->out);
 }
 
@@ -258,7 +146,7 @@ static void fail_all(struct qmf *q, const struct error *why)
 	error_prefix(&prefixed, "management");
 	close_links(q);
 	q->sent = false;
-	while (!c->freed && q->head && q->head->id <= last) {
+	while (!c->freed && q->head && q->head->request.id <= last) {
 		struct qmf_call *call = take_head(q);
 
 		if (call->done)
@@ -284,109 +172,32 @@ static void on_timer(void *context)
 	client_leave(c);
 }
 
-/* --- answers ---------------------------------------------------------------------------------- */
-
-/* Moves into the map at hand, to the value of `key`. */
-static bool find(pn_data_t *data, const char *key)
-{
-	if (pn_data_type(data) != PN_MAP || !pn_data_enter(data))
-		return false;
-	while (pn_data_next(data)) {
-		pn_bytes_t name = pn_data_get_bytes(data);
-		bool found = name.start && name.size == strlen(key) &&
-			!memcmp(name.start, key, name.size);
-
-		if (!pn_data_next(data))
-			return false;
-		if (found)
-			return true;
-	}
-	return false;
-}
-
-/* Moves to body[outer][inner]. */
-static bool find_in_body(pn_data_t *body, const char *outer, const char *inner)
-{
-	pn_data_rewind(body);
-	return pn_data_next(body) && find(body, outer) && find(body, inner);
-}
-
-static bool is_exception(pn_message_t *m)
-{
-	static const char exception[] = "_exception";
-	pn_data_t *properties = pn_message_properties(m);
-	pn_bytes_t opcode;
-
-	pn_data_rewind(properties);
-	if (!pn_data_next(properties) || !find(properties, "qmf.opcode"))
-		return false;
-	opcode = pn_data_get_bytes(properties);
-	return opcode.size == sizeof(exception) - 1 &&
-		!memcmp(opcode.start, exception, opcode.size);
-}
-
-static uint32_t error_code(pn_data_t *body)
-{
-	if (!find_in_body(body, "_values", "error_code"))
-		return 0;
-	switch (pn_data_type(body)) {
-	case PN_UBYTE: return pn_data_get_ubyte(body);
-	case PN_USHORT: return pn_data_get_ushort(body);
-	case PN_UINT: return pn_data_get_uint(body);
-	case PN_INT: return (uint32_t)pn_data_get_int(body);
-	case PN_ULONG: return (uint32_t)pn_data_get_ulong(body);
-	case PN_LONG: return (uint32_t)pn_data_get_long(body);
-	default: return 0;
-	}
-}
+/* --- answers ----------------------------------------------------------------------------- */
 
 /* False: it is done, or was done before. To create a queue fails so when it's there; to bind one never
  * does, and fails for what is missing. */
-static bool explain(pn_message_t *m, const struct qmf_call *call, struct error *why)
+static bool is_refused(const struct qmf_request *request, const struct qmf_answer *answer,
+                       struct error *why)
 {
-	pn_data_t *body = pn_message_body(m);
-	pn_bytes_t text = {0, NULL};
-	uint32_t code;
+	bool usual = answer->code == CODE_FAILED;
 
-	if (!is_exception(m))
+	if (!answer->failed || (usual && request->type == QMF_QUEUE))
 		return false;
-	code = error_code(body);
-	if (code == CODE_FAILED && !strcmp(call->type, "queue"))
-		return false;
-	if (find_in_body(body, "_values", "error_text"))
-		text = pn_data_get_bytes(body);
-	error_set(why, code == CODE_FAILED ? GOFER_NOTFOUND : GOFER_FAILED,
-	          "the broker refuses to make the %s %s: %.*s (error %u)", call->type, call->name,
-	          (int)text.size, text.start ? text.start : "", (unsigned)code);
+	error_set(why, usual ? GOFER_NOTFOUND : GOFER_FAILED,
+	          "the broker refuses to %s %s: %s (error %u)",
+	          request->type == QMF_QUEUE ? "make the queue" : "make the binding", request->name,
+	          answer->text, (unsigned)answer->code);
 	return true;
-}
-
-static bool answers_head(const struct qmf *q, pn_message_t *m)
-{
-	pn_atom_t id = pn_message_get_correlation_id(m);
-	char text[24];
-
-	if (!q->head || !q->sent || id.type != PN_STRING)
-		return false;
-	print_id(text, q->head);
-	return id.u.as_bytes.size == strlen(text) &&
-		!memcmp(id.u.as_bytes.start, text, id.u.as_bytes.size);
 }
 
 static void on_answer(struct qmf *q, const char *bytes, size_t size)
 {
-	pn_message_t *m = pn_message();
-	bool ours, failed = false;
+	struct qmf_answer answer;
 	struct error why;
 
-	if (!m)
+	if (!qmf_decode(&answer, bytes, size) || !q->sent || answer.id != q->head->request.id)
 		return;
-	ours = !pn_message_decode(m, bytes, size) && answers_head(q, m);
-	if (ours)
-		failed = explain(m, q->head, &why);
-	pn_message_free(m);
-	if (ours)
-		finish_head(q, failed ? &why : NULL);
+	finish_head(q, is_refused(&q->head->request, &answer, &why) ? &why : NULL);
 }
 
 static void on_in_delivery(struct endpoint *e, pn_delivery_t *delivery)
@@ -410,7 +221,7 @@ static void on_in_delivery(struct endpoint *e, pn_delivery_t *delivery)
 	buf_release(&bytes);
 }
 
-/* --- links ------------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------- */
 
 static void on_in_open(struct endpoint *e)
 {
@@ -466,7 +277,7 @@ static const struct endpoint_ops out_ops = {
 	.on_delivery = on_out_delivery,
 };
 
-/* --- what others call ---------------------------------------------------------------------------- */
+/* --- what others call -------------------------------------------------------------------- */
 
 struct qmf *qmf_new(struct client *c)
 {
@@ -506,18 +317,20 @@ void qmf_free(struct qmf *q)
 	free(q);
 }
 
-static enum gofer_err enqueue(struct qmf *q, const char *type, bool durable, const char *name,
+static enum gofer_err enqueue(struct qmf *q, enum qmf_type type, bool durable, const char *name,
                               qmf_done *done, void *context)
 {
-	struct qmf_call *call = malloc(sizeof(*call) + strlen(name) + 1);
+	struct qmf_call *call = calloc(1, sizeof(*call) + strlen(name) + 1);
 
 	if (!call)
 		return GOFER_NOMEM;
 	strcpy(call->name, name);
-	call->next = NULL;
-	call->type = type;
-	call->durable = durable;
-	call->id = ++q->ids;
+	call->request = (struct qmf_request){
+		.type = type,
+		.name = call->name,
+		.durable = durable,
+		.id = ++q->ids,
+	};
 	call->done = done;
 	call->context = context;
 	/* Begun in a turn of its own: it may fail, and the user be called. */
@@ -531,7 +344,7 @@ static enum gofer_err enqueue(struct qmf *q, const char *type, bool durable, con
 enum gofer_err qmf_create_queue(struct qmf *q, const char *name, bool durable, qmf_done *done,
                                 void *context)
 {
-	return enqueue(q, "queue", durable, name, done, context);
+	return enqueue(q, QMF_QUEUE, durable, name, done, context);
 }
 
 enum gofer_err qmf_bind(struct qmf *q, struct slice exchange, const char *queue, qmf_done *done,
@@ -542,7 +355,7 @@ enum gofer_err qmf_bind(struct qmf *q, struct slice exchange, const char *queue,
 
 	buf_printf(&name, "%.*s/%s/%s", (int)exchange.size, exchange.data, queue, queue);
 	if (buf_ok(&name))
-		err = enqueue(q, "binding", false, buf_text(&name), done, context);
+		err = enqueue(q, QMF_BINDING, false, buf_text(&name), done, context);
 	buf_release(&name);
 	return err;
 }

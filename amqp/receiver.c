@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "amqp/delivery.h"
 #include "amqp/endpoint.h"
 #include "amqp/qmf.h"
+#include "amqp/sender.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/uuid.h"
@@ -20,8 +22,6 @@ enum receiver_state {
 	RECEIVER_OPEN,
 	RECEIVER_BACKOFF,
 };
-
-struct client_delivery;
 
 struct client_receiver {
 	struct receiver base; /* first: a receiver's address is this one's */
@@ -46,16 +46,6 @@ struct client_receiver {
 	struct client_delivery *deliveries;
 };
 
-struct client_delivery {
-	struct delivery base; /* first */
-	struct client_receiver
-		*receiver; /* NULL: its link is gone, and nobody waits for the outcome */
-	struct client_delivery *prev, *next;
-	pn_delivery_t *pn;
-	struct buf scratch;
-	char bytes[];
-};
-
 /* A temporary queue on a broker that has none: an ordinary one, which nothing deletes. It is used again
  * by the next temporary receiver, and by the same one after a reconnect. */
 struct client_queue {
@@ -69,73 +59,7 @@ static struct client_receiver *of_endpoint(struct endpoint *e)
 	return (struct client_receiver *)((char *)e - offsetof(struct client_receiver, endpoint));
 }
 
-/* --- deliveries -------------------------------------------------------------------------------- */
-
-static void unlink_delivery(struct client_delivery *d)
-{
-	*(d->prev ? &d->prev->next : &d->receiver->deliveries) = d->next;
-	if (d->next)
-		d->next->prev = d->prev;
-	d->prev = d->next = NULL;
-	d->receiver = NULL;
-	d->pn = NULL;
-}
-
-static void orphan_deliveries(struct client_receiver *r)
-{
-	while (r->deliveries)
-		unlink_delivery(r->deliveries);
-}
-
-static uint64_t proton_state(const struct client *c, enum outcome outcome)
-{
-	switch (outcome) {
-	case OUTCOME_ACCEPTED: return PN_ACCEPTED;
-	case OUTCOME_REJECTED: return PN_REJECTED;
-	case OUTCOME_MODIFIED: return c->dialect->plain_outcomes ? PN_RELEASED : PN_MODIFIED;
-	case OUTCOME_RELEASED:
-	case OUTCOME_LOST: break;
-	}
-	return PN_RELEASED;
-}
-
-static void set_condition(pn_disposition_t *local, const struct error *why)
-{
-	pn_condition_t *condition = pn_disposition_condition(local);
-
-	pn_condition_set_name(condition,
-	                      why->code == GOFER_INVALID ? "amqp:decode-error"
-	                                                 : "amqp:internal-error");
-	pn_condition_set_description(condition, why->text);
-}
-
-static void settle(struct client_delivery *d, enum outcome outcome, const struct error *why)
-{
-	struct client *c = d->receiver->endpoint.client;
-	pn_disposition_t *local = pn_delivery_local(d->pn);
-	uint64_t state = proton_state(c, outcome);
-
-	if (state == PN_REJECTED && why)
-		set_condition(local, why);
-	if (state == PN_MODIFIED)
-		pn_disposition_set_failed(local, true);
-	pn_delivery_update(d->pn, state);
-	pn_delivery_settle(d->pn);
-	driver_wake(c->driver);
-	unlink_delivery(d);
-}
-
-void client_delivery_settle(struct delivery *base, enum outcome outcome, const struct error *why)
-{
-	struct client_delivery *d = (struct client_delivery *)base;
-
-	if (d->receiver)
-		settle(d, outcome, why);
-	buf_release(&d->scratch);
-	free(d);
-}
-
-/* --- credit ------------------------------------------------------------------------------------- */
+/* --- credit ------------------------------------------------------------------------------ */
 
 static void tell_credit(struct client_receiver *r)
 {
@@ -157,37 +81,17 @@ void client_receiver_credit(struct receiver *base, unsigned n)
 		tell_credit(r);
 }
 
-/* --- messages ------------------------------------------------------------------------------------ */
-
-static struct client_delivery *delivery_new(struct client_receiver *r, pn_delivery_t *pn,
-                                            size_t size)
-{
-	struct client_delivery *d = malloc(sizeof(*d) + size);
-
-	if (!d)
-		return NULL;
-	memset(d, 0, sizeof(*d));
-	d->base.ops = r->base.ops;
-	d->receiver = r;
-	d->pn = pn;
-	d->next = r->deliveries;
-	if (d->next)
-		d->next->prev = d;
-	r->deliveries = d;
-	endpoint_read(&r->endpoint, d->bytes, size);
-	d->base.decoded = !message_decode(&d->base.message, d->bytes, size, &d->scratch, NULL);
-	return d;
-}
+/* --- messages ---------------------------------------------------------------------------- */
 
 static void on_delivery(struct endpoint *e, pn_delivery_t *pn)
 {
 	struct client_receiver *r = of_endpoint(e);
 	ssize_t size = endpoint_arrived(e, pn);
-	struct client_delivery *d;
+	struct delivery *d;
 
 	if (size < 0)
 		return;
-	d = delivery_new(r, pn, (size_t)size);
+	d = delivery_new(&r->deliveries, e, pn, (size_t)size);
 	if (!d) {
 		client_violation(e->client, "out of memory for its messages");
 		return;
@@ -195,12 +99,12 @@ static void on_delivery(struct endpoint *e, pn_delivery_t *pn)
 	if (r->held && (int)r->held >= pn_link_credit(e->link))
 		tell_credit(r);
 	if (r->state == RECEIVER_OPEN)
-		r->events->on_message(&r->base, &d->base, r->context);
+		r->events->on_message(&r->base, d, r->context);
 	else
-		client_delivery_settle(&d->base, OUTCOME_RELEASED, NULL);
+		client_delivery_settle(d, OUTCOME_RELEASED, NULL);
 }
 
-/* --- attaching ------------------------------------------------------------------------------------ */
+/* --- attaching --------------------------------------------------------------------------- */
 
 static void fail_in(struct client_receiver *r, const struct error *why, double delay)
 {
@@ -344,6 +248,7 @@ static void attach(struct client_receiver *r)
 	name = node.size ? buf_text(&node) : NULL;
 	if (make_endpoint(r, name, &error)) {
 		buf_release(&node);
+		sender_make_room(r->endpoint.client->sender);
 		fail(r, &error);
 		return;
 	}
@@ -371,7 +276,7 @@ static void on_timer(void *context)
 	client_leave(c);
 }
 
-/* --- opening --------------------------------------------------------------------------------------- */
+/* --- opening ----------------------------------------------------------------------------- */
 
 static void opened(struct client_receiver *r)
 {
@@ -430,7 +335,7 @@ static void on_open(struct endpoint *e)
 	bind(r, exchange, queue);
 }
 
-/* --- ending ---------------------------------------------------------------------------------------- */
+/* --- ending ------------------------------------------------------------------------------ */
 
 static void on_declared(void *context, const struct error *why)
 {
@@ -476,7 +381,7 @@ static void on_end(struct endpoint *e, enum condition_kind kind, const struct er
 	bool was_open = r->state == RECEIVER_OPEN;
 
 	loop_timer_stop(r->timer);
-	orphan_deliveries(r);
+	deliveries_orphan(&r->deliveries);
 	qmf_forget(e->client->qmf, r);
 	if (!was_open) {
 		refused(r, kind, why);
@@ -488,7 +393,7 @@ static void on_end(struct endpoint *e, enum condition_kind kind, const struct er
 	}
 }
 
-/* --- with the connection ---------------------------------------------------------------------------- */
+/* --- with the connection ----------------------------------------------------------------- */
 
 /* In a turn of their own: each may fail, and the user be called. */
 void client_receivers_up(struct client *c)
@@ -503,7 +408,7 @@ static void put_down(struct client_receiver *r)
 {
 	loop_timer_stop(r->timer);
 	endpoint_lost(&r->endpoint);
-	orphan_deliveries(r);
+	deliveries_orphan(&r->deliveries);
 	r->declared = r->fallback = false;
 	r->state = RECEIVER_DOWN;
 }
@@ -550,7 +455,7 @@ void client_receivers_detach(struct client *c)
 		detach(r);
 }
 
-/* --- making and freeing ------------------------------------------------------------------------------ */
+/* --- making and freeing ------------------------------------------------------------------ */
 
 static const struct endpoint_ops receiver_ops = {
 	.on_open = on_open,

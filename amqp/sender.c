@@ -25,7 +25,7 @@ struct sender {
 	struct loop_timer *idle_timer;
 };
 
-/* --- outcomes -------------------------------------------------------------------------------- */
+/* --- outcomes ---------------------------------------------------------------------------- */
 
 static void call_back(struct sender *s, struct send *m, enum outcome outcome,
                       const struct error *why)
@@ -78,7 +78,7 @@ bool sender_is_idle(const struct sender *s)
 	return !s->count;
 }
 
-/* --- links ----------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------- */
 
 static struct outlink **bucket(struct sender *s, const char *address)
 {
@@ -132,16 +132,23 @@ static bool goes_by_relay(const struct sender *s, bool request)
 	return s->client->relay && !s->no_relay && !(request && s->client->dialect->request_link);
 }
 
-static void unpark_one(struct sender *s)
+static struct outlink *find_parked(struct sender *s)
 {
+	if (s->relay && s->relay->state == OUTLINK_PARKED)
+		return s->relay;
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (struct outlink *l = s->buckets[i]; l; l = l->next)
-			if (l->state == OUTLINK_PARKED) {
-				outlink_unpark(l);
-				return;
-			}
-	if (s->relay)
-		outlink_unpark(s->relay);
+			if (l->state == OUTLINK_PARKED)
+				return l;
+	return NULL;
+}
+
+void sender_room(struct sender *s)
+{
+	struct outlink *l = find_parked(s);
+
+	if (l)
+		outlink_unpark(l);
 }
 
 static void close_link(struct sender *s, struct outlink *l, struct send_list *left)
@@ -153,23 +160,15 @@ static void close_link(struct sender *s, struct outlink *l, struct send_list *le
 void sender_link_over(struct sender *s, struct outlink *l)
 {
 	close_link(s, l, NULL);
-	unpark_one(s);
 }
 
-bool sender_make_room(struct sender *s)
+void sender_make_room(struct sender *s)
 {
-	if (!s->idle_head)
-		return false;
-	close_link(s, s->idle_head, NULL);
-	return true;
+	if (s->idle_head)
+		close_link(s, s->idle_head, NULL);
 }
 
-/* --- idle links --------------------------------------------------------------------------------- */
-
-static bool is_full(const struct sender *s)
-{
-	return s->client->sessions >= s->client->sessions_max;
-}
+/* --- idle links -------------------------------------------------------------------------- */
 
 static void wait_for_idle(struct sender *s)
 {
@@ -197,8 +196,8 @@ void sender_link_idle(struct sender *s, struct outlink *l)
 		sender_make_room(s);
 	else if (s->idle_count == 1)
 		wait_for_idle(s);
-	if (is_full(s))
-		unpark_one(s);
+	if (s->client->sessions >= s->client->sessions_max && find_parked(s))
+		sender_make_room(s);
 }
 
 void sender_link_busy(struct sender *s, struct outlink *l)
@@ -221,7 +220,7 @@ static void on_idle_timer(void *context)
 	wait_for_idle(s);
 }
 
-/* --- messages ------------------------------------------------------------------------------------ */
+/* --- messages ---------------------------------------------------------------------------- */
 
 /* Encodes `message` for the node that the dialect makes of the address. */
 static struct send *send_new(struct sender *s, const struct dialect *dialect, const char *address,
@@ -333,7 +332,7 @@ enum gofer_err sender_send(struct sender *s, const struct send_options *options)
 	return GOFER_OK;
 }
 
-/* --- up and down ----------------------------------------------------------------------------------- */
+/* --- up and down ------------------------------------------------------------------------- */
 
 void sender_up(struct sender *s)
 {

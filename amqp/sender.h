@@ -32,6 +32,10 @@ void sender_lost(struct sender *s);
 void sender_give_up(struct sender *s, const struct error *why);
 /* Calls back for what has failed since the last time. The loop only, through client_defer(). */
 void sender_report(struct sender *s);
+/* Another session may be begun. */
+void sender_room(struct sender *s);
+/* Closes a link that is idle, if there is one, to make room for another session. */
+void sender_make_room(struct sender *s);
 /* Whether every message has had its outcome. */
 bool sender_is_idle(const struct sender *s);
 
