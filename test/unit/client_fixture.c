@@ -27,7 +27,7 @@ static void free_connection(struct fixture *f)
 	f->c = NULL;
 }
 
-/* --- the connection -------------------------------------------------------------------------- */
+/* --- the connection ---------------------------------------------------------------------- */
 
 static void on_up(struct connection *c, void *context)
 {
@@ -109,7 +109,7 @@ void fixture_release(struct fixture *f)
 	loop_free(f->loop);
 }
 
-/* --- receivers --------------------------------------------------------------------------------- */
+/* --- receivers --------------------------------------------------------------------------- */
 
 static void after(struct probe *p, bool close, bool free_all)
 {
@@ -191,7 +191,7 @@ void probe_close(struct probe *p)
 	p->r = NULL;
 }
 
-/* --- sending -------------------------------------------------------------------------------------- */
+/* --- sending ----------------------------------------------------------------------------- */
 
 static void on_outcome(void *context, enum outcome outcome, const struct error *why)
 {

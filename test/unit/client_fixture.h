@@ -67,9 +67,11 @@ enum gofer_err send_request(struct fixture *f, struct sent *sent, const char *ad
 #define UNTIL(loop, condition) \
 	do { \
 		uint64_t limit_ = clock_monotonic_ms() + 5000; \
-		while (!(condition) && clock_monotonic_ms() < limit_) \
+		bool met_; \
+		while (!(met_ = (condition)) && clock_monotonic_ms() < limit_) \
 			loop_run_once(loop, 0.02); \
-		assert_true(condition); \
+		if (!met_) \
+			fail_msg("in vain: %s", #condition); \
 	} while (0)
 /* Turns the loop for that long: what must not happen has had its chance. */
 void turn(struct loop *loop, double seconds);

@@ -21,7 +21,7 @@ static void copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from ? from : "");
 }
 
-/* --- the script --------------------------------------------------------------------------- */
+/* --- the script -------------------------------------------------------------------------- */
 
 static const char *script_name(pn_link_t *link)
 {
@@ -54,7 +54,7 @@ static bool once_more(unsigned *times)
 	return true;
 }
 
-/* --- links ---------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------- */
 
 static void set_condition(pn_condition_t *condition, const char *name)
 {
@@ -126,7 +126,7 @@ static void on_attach(struct fake_server *s, pn_link_t *link)
 		pn_link_flow(link, 500);
 }
 
-/* --- messages --------------------------------------------------------------------------------- */
+/* --- messages ---------------------------------------------------------------------------- */
 
 static char *duplicate(struct slice slice)
 {
@@ -174,7 +174,7 @@ void server_settle(struct fake_server *s, size_t i, uint64_t outcome)
 	driver_wake(s->driver);
 }
 
-/* --- QMF ---------------------------------------------------------------------------------------- */
+/* --- QMF --------------------------------------------------------------------------------- */
 
 static bool find(pn_data_t *data, const char *key)
 {
@@ -273,7 +273,7 @@ static void take_request(struct fake_server *s, const char *bytes, size_t size)
 	pn_message_free(request);
 }
 
-/* --- the driver's events -------------------------------------------------------------------------- */
+/* --- the driver's events ----------------------------------------------------------------- */
 
 static void on_delivery(struct fake_server *s, pn_link_t *link, pn_delivery_t *delivery)
 {
@@ -281,7 +281,7 @@ static void on_delivery(struct fake_server *s, pn_link_t *link, pn_delivery_t *d
 	size_t size;
 
 	if (!pn_link_is_receiver(link)) {
-		if (pn_delivery_updated(delivery) && pn_delivery_settled(delivery))
+		if (pn_delivery_settled(delivery) && !s->keep_settled)
 			pn_delivery_settle(delivery);
 		return;
 	}
@@ -373,7 +373,7 @@ static void on_closed(struct driver *d, const struct error *why, void *context)
 
 static const struct driver_handler handler = {on_event, on_closed};
 
-/* --- the connector ---------------------------------------------------------------------------------- */
+/* --- the connector ----------------------------------------------------------------------- */
 
 static void on_timer(void *context)
 {
@@ -438,7 +438,7 @@ static void connector_free(struct connector *k)
 
 static const struct connector_ops ops = {start, stop, stage, attach, connector_free};
 
-/* --- what tests do ------------------------------------------------------------------------------------ */
+/* --- what tests do ----------------------------------------------------------------------- */
 
 void server_init(struct fake_server *s, struct loop *loop, const char *product)
 {

@@ -49,6 +49,7 @@ struct fake_server {
 	const char *qmf_error; /* the text of its answers; NULL: success */
 	unsigned qmf_code;
 	bool qmf_mute;
+	bool keep_settled; /* leaves what its receivers settled to the test */
 
 	/* what it has seen */
 	unsigned starts, stops, connections, closes;

@@ -16,7 +16,7 @@
 #include "core/clock.h"
 #include "test/unit/client_fixture.h"
 
-/* --- up and down --------------------------------------------------------------------------- */
+/* --- up and down ------------------------------------------------------------------------- */
 
 static void comes_up_and_closes(void **state)
 {
@@ -195,7 +195,7 @@ static void a_peer_that_says_nothing(void **state)
 	fixture_release(&f);
 }
 
-/* --- peers from bytes ------------------------------------------------------------------------ */
+/* --- peers from bytes -------------------------------------------------------------------- */
 
 static void push(struct fixture *f, const char *bytes, size_t size)
 {
@@ -282,7 +282,7 @@ static void no_mechanism_in_common(void **state)
 	fixture_release(&f);
 }
 
-/* --- virtual hosts ----------------------------------------------------------------------------- */
+/* --- virtual hosts ----------------------------------------------------------------------- */
 
 static void with_vhost(struct fixture *f, const char *product)
 {
@@ -349,7 +349,7 @@ static void refused_in_both_spellings(void **state)
 	fixture_release(&f);
 }
 
-/* --- closing and freeing -------------------------------------------------------------------------- */
+/* --- closing and freeing ----------------------------------------------------------------- */
 
 static void closes_while_connecting(void **state)
 {
@@ -486,7 +486,7 @@ static void freed_at_any_time(void **state)
 	}
 }
 
-/* --- a peer that breaks the rules ------------------------------------------------------------------- */
+/* --- a peer that breaks the rules -------------------------------------------------------- */
 
 static void the_peer_begins_a_session(void **state)
 {
@@ -504,7 +504,7 @@ static void the_peer_begins_a_session(void **state)
 	fixture_release(&f);
 }
 
-/* --- over a socket ------------------------------------------------------------------------------------ */
+/* --- over a socket ----------------------------------------------------------------------- */
 
 static void refused_port(void **state)
 {
