@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <proton/condition.h>
 #include <proton/connection_driver.h>
+#include <proton/logger.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -433,6 +434,25 @@ static void on_turn(struct loop_task *task)
 	leave(d);
 }
 
+/* A peer can make proton complain, on standard error by default. Frames, which PN_TRACE_FRM asks
+ * for, hold passwords and bodies and are left out. */
+static void on_proton_log(intptr_t context, pn_log_subsystem_t subsystem, pn_log_level_t level,
+                          const char *text)
+{
+	(void)context;
+	(void)subsystem;
+	(void)level;
+	log_debug("amqp", "proton: %s", text);
+}
+
+static void take_log(pn_transport_t *transport)
+{
+	pn_logger_t *logger = pn_transport_logger(transport);
+
+	pn_logger_reset_mask(logger, PN_SUBSYSTEM_ALL, PN_LEVEL_FRAME | PN_LEVEL_RAW);
+	pn_logger_set_log_sink(logger, on_proton_log, 0);
+}
+
 /* --- what the owner calls --------------------------------------------------------------- */
 
 struct driver *driver_new(struct loop *loop, bool server, const struct driver_handler *handler,
@@ -454,6 +474,7 @@ struct driver *driver_new(struct loop *loop, bool server, const struct driver_ha
 	ev_timer_init(&d->timer, on_timer, 0., 0.);
 	d->timer.data = d;
 	pn_transport_set_max_frame(d->pn.transport, DRIVER_MAX_FRAME);
+	take_log(d->pn.transport);
 	if (server)
 		pn_transport_set_server(d->pn.transport);
 	return d;

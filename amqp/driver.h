@@ -16,6 +16,9 @@
  * counts from the peer's protocol header on; for a peer that never sends one the owner keeps a
  * timer.
  *
+ * A server needs a SASL implementation of its own (proton/sasl_plugin.h): proton's reads a null
+ * pointer when a client names no mechanism.
+ *
  * Thread: the loop's. Nothing here blocks.
  */
 #ifndef GOFER_AMQP_DRIVER_H

@@ -46,15 +46,16 @@ struct message {
 	}
 
 /* Decodes. Slices point into `bytes`, or into `scratch` (emptied first) where a body came in
- * several data sections; both must outlive the message. GOFER_PROTOCOL and `error`: no valid message. */
+ * several data sections; both must outlive the message. GOFER_PROTOCOL and `error`: no valid
+ * message. */
 enum gofer_err message_decode(struct message *message, const char *bytes, size_t size,
                               struct buf *scratch, struct error *error);
 /* Appends the encoded message. GOFER_NOMEM is the only failure. */
 enum gofer_err message_encode(struct buf *out, const struct message *message);
 /* Appends an encoded message with its header section replaced, or one put in front where it had
  * none; everything behind it stays byte for byte and is not looked at. Of `header` count durable,
- * priority, ttl, first_acquirer and delivery_count. GOFER_PROTOCOL: `bytes` do not begin with a section;
- * GOFER_NOMEM; `out` is as it was then. */
+ * priority, ttl, first_acquirer and delivery_count. GOFER_PROTOCOL: `bytes` do not begin with a
+ * section; GOFER_NOMEM; `out` is as it was then. */
 enum gofer_err message_patch_header(struct buf *out, const char *bytes, size_t size,
                                     const struct message *header);
 

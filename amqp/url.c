@@ -207,18 +207,19 @@ static enum gofer_err parse_port(const struct parser *p, struct slice port)
 }
 
 /* An IPv6 address may name the interface that it is valid on: fe80::1%eth0. */
-static bool is_ipv6(const char *host)
+static bool is_ipv6(struct slice host)
 {
-	size_t size = strcspn(host, "%");
-	char address[INET6_ADDRSTRLEN];
+	struct slice address = host;
+	char text[INET6_ADDRSTRLEN];
 	struct in6_addr parsed;
 
-	if (size >= sizeof(address) || (host[size] && !host[size + 1]))
+	if (cut_at(&host, '%', &address) && (!host.size || !all_in(host, "-._")))
 		return false;
-	memcpy(address, host, size);
-	address[size] = '\0';
-	return inet_pton(AF_INET6, address, &parsed) == 1 &&
-		all_in((struct slice){host + size, strlen(host + size)}, "%._-");
+	if (address.size >= sizeof(text))
+		return false;
+	memcpy(text, address.data, address.size);
+	text[address.size] = '\0';
+	return inet_pton(AF_INET6, text, &parsed) == 1;
 }
 
 static enum gofer_err parse_bracketed(const struct parser *p, struct slice host)
@@ -235,7 +236,7 @@ static enum gofer_err parse_bracketed(const struct parser *p, struct slice host)
 	zone = strstr(p->url->host, "%25");
 	if (zone)
 		memmove(zone + 1, zone + 3, strlen(zone + 3) + 1);
-	if (!is_ipv6(p->url->host))
+	if (!is_ipv6((struct slice){p->url->host, strlen(p->url->host)}))
 		return fail(p, "in the brackets is no IPv6 address");
 	if (!rest.size)
 		return GOFER_OK;

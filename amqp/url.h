@@ -20,7 +20,7 @@ struct url {
 	char *user, *password; /* NULL if absent */
 	char *host;            /* without brackets; never NULL once parsed */
 	uint16_t port;
-	char *vhost;           /* NULL if absent or empty */
+	char *vhost; /* NULL if absent or empty */
 };
 
 /* Parses; `error` quotes the url without its password. url_release() in every case. */

@@ -124,6 +124,7 @@ static void says_what_is_wrong(void **state)
 		{"[::g]", "[::g]", "in the brackets is no IPv6 address"},
 		{"[]", "[]", "in the brackets is no IPv6 address"},
 		{"[::1%]", "[::1%]", "in the brackets is no IPv6 address"},
+		{"[::1%25a%25b]", "[::1%25a%25b]", "in the brackets is no IPv6 address"},
 		{"[::1]5", "[::1]5", "only a port may follow the bracket ']'"},
 		{"[::1]:x", "[::1]:***", PORT},
 		{"amqp://::1", "amqp://:***",
