@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes into a driver, as a client hears them from its broker or a broker from its client. The
- * first byte picks the side, whether a client speaks SASL, and into what pieces the rest is cut. The
+ * first byte picks the side, whether a client speaks SASL, and how the rest is cut into pieces. The
  * owner answers every event as one does that takes all it is offered. A server has the broker's
  * SASL: proton's own goes down when a client names no mechanism.
  */
