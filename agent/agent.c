@@ -12,7 +12,7 @@
 #define PACKAGE "agent"
 #define CUT_S 1.0   /* for methods to see that they shall end */
 #define CLOSE_S 2.0 /* for the connections, which take a second at most */
-#define POLL_S 0.02
+#define POLL_S 0.01
 
 enum phase {
 	AGENT_STARTING,
@@ -52,6 +52,7 @@ struct agent {
 	struct link *links;
 	size_t members_count;
 	enum phase phase;
+	unsigned polls; /* left, while leaving */
 	size_t abandoned;
 	bool review_due;
 	struct loop_task review;
@@ -171,7 +172,8 @@ static void leave(struct agent *agent)
 {
 	if (agent->broker)
 		broker_close(agent->broker);
-	loop_timer_start(agent->timer, CLOSE_S, 0);
+	agent->polls = (unsigned)(CLOSE_S / POLL_S);
+	loop_timer_start(agent->timer, POLL_S, POLL_S);
 }
 
 static void stopped(struct agent *agent)
@@ -278,10 +280,9 @@ static struct uplink *add_uplink(struct agent *agent, const struct broker_settin
 		error_set(error, GOFER_NOMEM, "out of memory");
 		return NULL;
 	}
-	l->uplink = settings->own
-		? uplink_new_own(agent->loop, settings, agent->broker,
-	                         agent->settings->listen.urls, &events, error)
-		: uplink_new(agent->loop, settings, &events, error);
+	l->uplink = settings->own ? uplink_new_own(agent->loop, settings, agent->broker,
+	                                           agent->settings->listen.urls, &events, error)
+				  : uplink_new(agent->loop, settings, &events, error);
 	if (!l->uplink) {
 		free(l);
 		return NULL;
