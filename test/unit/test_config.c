@@ -368,7 +368,9 @@ static void faults_of_an_ini_file_are_told_by_line(void **state)
 	              "a.conf:14: the byte 0x07 in column 8; control characters are not taken\n"
 	              "a.conf:15: [main] threads: is there twice, first in line 13\n"
 	              "a.conf:17: the byte 0x01 in column 2; control characters are not taken\n");
-	/* what was right is kept */
+	/* what stands below a wrong heading is nobody's, what was right is kept */
+	assert_text(&p, "main", "lost", NULL);
+	assert_text(&p, "", "skipped", NULL);
 	assert_int_equal(config_integer(p.c, "main", "threads"), 2);
 	assert_int_equal(config_integer(p.c, "main", "offset"), 9);
 	assert_true(config_bool(p.c, "main", "enabled"));
@@ -638,13 +640,14 @@ static void a_directory_is_read_by_name(void **state)
 	assert_int_equal(config_read_directory(p.c, "conf.d", &p.faults), GOFER_OK);
 	write_text("conf.d/20-b.conf", "[own]\na=20\n");
 	write_text("conf.d/10-a.json", "{\"own\": {\"a\": 10, \"b\": 10}}");
-	write_text("conf.d/.hidden.conf", "[own]\na=hidden\n");
+	write_text("conf.d/.hidden.conf", "[own]\nhidden=1\n");
 	write_text("conf.d/30-c.conf.bak", "[own]\na=bak\n");
 	write_text("conf.d/conf", "[own]\na=conf\n");
 	assert_int_equal(config_read_directory(p.c, "conf.d", &p.faults), GOFER_OK);
 	assert_faults(&p, "");
 	assert_text(&p, "own", "a", "20");
 	assert_text(&p, "own", "b", "10");
+	assert_text(&p, "own", "hidden", NULL);
 	leave(&p);
 }
 
