@@ -34,7 +34,7 @@ static bool print_reply(struct listen *l, const struct reply *reply)
 	output_take(&line);
 	if (!output_flush())
 		return true;
-	session_end(l->session, EXIT_CODE_OK);
+	session_end(l->session, EXIT_CODE_IO);
 	return false;
 }
 

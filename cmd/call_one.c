@@ -137,6 +137,15 @@ static void take_cancelled(struct one *one, const struct reply *reply)
 		session_end(one->session, EXIT_CODE_INTERRUPTED);
 }
 
+/* Nobody else uses the reply queue: a rejection without a serial number is of a request that the agent
+ * could not read. */
+static bool is_ours(const struct one *one, const struct reply *reply)
+{
+	if (!reply->sn)
+		return reply->kind == REPLY_REJECTED;
+	return !strcmp(reply->sn, one->request.sn);
+}
+
 static void on_message(void *context, struct delivery *d)
 {
 	struct one *one = context;
@@ -155,9 +164,9 @@ static void on_message(void *context, struct delivery *d)
 	if (err)
 		session_fail(one->session, err == GOFER_NOMEM ? EXIT_CODE_IO : EXIT_CODE_PROTOCOL,
 		             "what came is no reply: %s", error.text);
-	else if (reply.sn && !strcmp(reply.sn, one->request.sn))
+	else if (is_ours(one, &reply))
 		take_reply(one, &reply);
-	else if (reply.sn && !strcmp(reply.sn, one->cancel.sn))
+	else if (one->stage == STAGE_CANCELLING && reply.sn && !strcmp(reply.sn, one->cancel.sn))
 		take_cancelled(one, &reply);
 	reply_release(&reply);
 	delivery_settle(d, err ? OUTCOME_REJECTED : OUTCOME_ACCEPTED, NULL);

@@ -233,6 +233,7 @@ int show_result(const struct reply *reply, bool json, bool trace)
 		buf_putc(&text, '\n');
 	}
 	output_take(&text);
+	output_flush();
 	if (reply->kind != REPLY_RETURNED)
 		tell_failure(reply, trace);
 	return show_code(reply);
