@@ -157,10 +157,13 @@ static bool next_part(const char **at, const char *end, char part[CREDENTIALS_MA
 /* RFC 4616: authorization identity, NUL, name, NUL, password. Nobody may act for someone else. */
 static bool parse_plain(struct check *check, const pn_bytes_t *recv)
 {
-	const char *at = recv->start, *end = recv->start + recv->size;
+	const char *at = recv->start, *end;
 	char as[CREDENTIALS_MAX];
 
-	return recv->start && next_part(&at, end, as) && next_part(&at, end, check->name) &&
+	if (!at)
+		return false;
+	end = at + recv->size;
+	return next_part(&at, end, as) && next_part(&at, end, check->name) &&
 		next_part(&at, end, check->password) && at > end && check->name[0] &&
 		(!as[0] || !strcmp(as, check->name));
 }
