@@ -13,6 +13,7 @@
 #include "agent/daemon.h"
 #include "agent/notify.h"
 #include "agent/settings.h"
+#include "agent/trim.h"
 #include "amqp/loop.h"
 #include "cmd/command.h"
 #include "cmd/exit_codes.h"
@@ -164,6 +165,7 @@ static void on_ready(void *context)
 	snprintf(state, sizeof state, "READY=1\nSTATUS=%zu plugins", agent_instances(p->agent));
 	notify_send(state);
 	daemon_tell(p->daemon, EXIT_CODE_OK);
+	trim();
 }
 
 static void on_stopped(void *context)
