@@ -280,16 +280,18 @@ const struct command command_call = {
 	.args = "[ADDRESS] CLASS.METHOD [ARGUMENT...]",
 	.summary = "Call a method on an agent",
 	.details =
-		"Arguments: VALUE, NAME=VALUE, :=JSON, NAME:=JSON. A whole number is a number, @FILE the\n"
-		"text of a file, - standard input, anything else a string; JSON may be @FILE or - too.\n"
+		"Arguments: VALUE, NAME=VALUE, :=JSON, NAME:=JSON. A whole number is a number,\n"
+		"@FILE the text of a file, - standard input, anything else a string; JSON may be\n"
+		"@FILE or - too.\n"
 		"\n"
 		"Times are seconds; with a suffix (s, m, h, d) they are what it says.\n"
 		"\n"
-		"The result goes to standard output: a string as it is, anything else as JSON. What goes\n"
-		"wrong is told on standard error and by the exit code; see \"gofer help exit-codes\".\n"
+		"The result goes to standard output: a string as it is, anything else as JSON.\n"
+		"What goes wrong is told on standard error and by the exit code; see\n"
+		"\"gofer help exit-codes\".\n"
 		"\n"
 		"  gofer call web-17 Demo.echo hello\n"
-		"  gofer call -u amqps://broker/ -w 10m web-17 Backup.run target=/srv options:='{\"dry\": true}'\n"
+		"  gofer call -u amqps://broker/ -w 10m web-17 Demo.count total=1000 delay:=0.5\n"
 		"  gofer call -n 10000 -C 16 web-17 Demo.echo hello",
 	.options = specs,
 	.options_size = sizeof(struct call_options),

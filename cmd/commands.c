@@ -68,8 +68,8 @@ void command_print_overview(struct buf *out)
 	         "  -h, --help      print this and stop\n"
 	         "      --version   print the versions of gofer and of its libraries\n"
 	         "      --list      print the names of the commands\n\n"
-	         "\"gofer help COMMAND\" says more of a command, \"gofer help exit-codes\" what "
-	         "exit codes mean.\n");
+	         "\"gofer help COMMAND\" says more of a command, \"gofer help exit-codes\"\n"
+	         "what exit codes mean.\n");
 }
 
 static int print_help(const struct command *command)

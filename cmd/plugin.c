@@ -228,12 +228,14 @@ static int run(void *opaque, int argc, char **argv)
 
 const struct command command_plugin = {
 	.name = "plugin",
-	.args = "list | help NAME | check DESCRIPTOR... | call NAME CLASS.METHOD [ARGUMENT...]",
-	.summary = "Plugins: what they provide, their descriptors, calls without a broker",
-	.details = "list   the plugins in this program\n"
-		   "help   a plugin's classes, methods and functions\n"
-		   "check  reads descriptors, and tells every fault by file and line\n"
-		   "call   runs a method here, to try it; arguments are as with gofer call",
+	.args = "list | help NAME | check DESCRIPTOR... | call NAME ...",
+	.summary = "Look at plugins, check descriptors, call without a broker",
+	.details =
+		"list   the plugins in this program\n"
+		"help   a plugin's classes, methods and functions\n"
+		"check  reads descriptors, and tells every fault by file and line\n"
+		"call   NAME CLASS.METHOD [ARGUMENT...] runs a method here, to try it; arguments\n"
+		"       are as with gofer call",
 	.words = words,
 	.options = specs,
 	.options_size = sizeof(struct plugin_options),

@@ -119,11 +119,15 @@ static void draw(struct progress *p)
 	p->drawn_ms = clock_monotonic_ms();
 }
 
-/* Draws, unless that was just done: the timer draws what is left out here. */
+/* Draws, unless that was just done: then a little later. */
 static void draw_some(struct progress *p)
 {
-	if (p->due && clock_monotonic_ms() - p->drawn_ms >= REDRAW_MS)
+	if (!p->due)
+		return;
+	if (clock_monotonic_ms() - p->drawn_ms >= REDRAW_MS)
 		draw(p);
+	else
+		loop_timer_start(p->timer, REDRAW_MS / 1e3, 1);
 }
 
 static void on_timer(void *context)
