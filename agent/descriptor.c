@@ -150,6 +150,18 @@ static void take_values(struct descriptor *d)
 	d->backlog = (size_t)config_integer(d->config, "pending", "depth");
 }
 
+static void check_url(struct descriptor *d, struct config_faults *faults)
+{
+	const char *text = value_of(d->config, "messaging", "url");
+	struct error error = ERROR_NONE;
+	struct url url = {0};
+
+	if (text && url_parse(&url, text, &error))
+		descriptor_fault(d, faults, "messaging", "url", "[messaging] url: %s", error.text);
+	url_release(&url);
+}
+
+/* Of one that is faulty all is told, as if it were asked for: it may be "enabled" that is wrong. */
 static bool complete(struct descriptor *d, const char *stem, const struct plugin *const *table,
                      struct config_faults *faults)
 {
@@ -157,12 +169,12 @@ static bool complete(struct descriptor *d, const char *stem, const struct plugin
 
 	if (!choose_names(d, stem))
 		return false;
-	if (d->faulty)
-		return true;
 	take_values(d);
 	check_names(d, faults);
-	if (d->enabled)
+	check_url(d, faults);
+	if (d->enabled || d->faulty)
 		choose_plugin(d, plugin ? plugin : stem, table, faults);
+	d->enabled = d->enabled && !d->faulty;
 	return true;
 }
 
@@ -283,7 +295,7 @@ void descriptor_attach(struct descriptor *d, const struct config *agent, const c
 	if (!text)
 		return;
 	if (url_parse(&d->broker.url, text, &error)) {
-		descriptor_fault(d, faults, "messaging", "url", "[messaging] url: %s", error.text);
+		descriptor_fault(d, faults, "messaging", "url", "url: %s", error.text);
 		return;
 	}
 	d->broker.own = is_own_of_any(&d->broker.url, listen, listen_count);

@@ -216,7 +216,7 @@ static void add_descriptor(struct loading *l, struct descriptor *d, const char *
 		return;
 	}
 	check_name_is_free(l, d);
-	if (d->enabled)
+	if (d->enabled || d->faulty)
 		descriptor_attach(d, l->settings->config, url, listen->urls, listen->count,
 		                  l->faults);
 	while (*end)

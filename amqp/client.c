@@ -431,6 +431,8 @@ static char *peer_name(const struct url *url)
 	struct buf name = BUF_INIT;
 
 	buf_printf(&name, strchr(url->host, ':') ? "[%s]:%u" : "%s:%u", url->host, url->port);
+	if (url->vhost)
+		buf_printf(&name, "/%s", url->vhost);
 	return buf_take(&name, NULL);
 }
 
