@@ -112,12 +112,12 @@ static enum gofer_err decode(const struct parser *p, char **to, struct slice fro
 	if (!out)
 		return no_memory(p);
 	while (from.size) {
-		int c = *from.data;
+		int c = (unsigned char)*from.data;
 		size_t n = c == '%' ? 3 : 1;
 
 		if (c == '%')
 			c = unescape(from);
-		if (c == -1 && n == 3)
+		if (c < 0)
 			return fail(p,
 			            "a '%' must be followed by two hexadecimal digits, not 00; "
 			            "'%' itself is written %25");

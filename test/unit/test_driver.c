@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <proton/delivery.h>
 #include <proton/link.h>
@@ -17,6 +18,7 @@
 
 #include "amqp/driver.h"
 #include "core/clock.h"
+#include "core/log.h"
 
 /* One end of a connection, and what has been seen of it. */
 struct end {
@@ -319,6 +321,77 @@ static void says_how_frames_are_broken(void **state)
 	       "broke the protocol");
 }
 
+#define OPEN "\0\0\0\x11\2\0\0\0\0\x53\x10\xc0\x04\x01\xa1\x01x"
+#define CLOSE "\0\0\0\x0c\2\0\0\0\0\x53\x18\x45"
+
+/* What a peer said that is gone before a byte can be sent to it. */
+static void last_words(const char *bytes, size_t size, enum gofer_err code, const char *text)
+{
+	struct end client = {0};
+	int fds[2];
+
+	make(&client, false);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(write(fds[1], bytes, size), (ssize_t)size);
+	close(fds[1]);
+	attach(&client, fds[0]);
+	until(&client.ended, 1);
+	assert_int_equal(client.why.code, code);
+	assert_string_equal(client.why.text, text);
+	release(&client);
+}
+#define LAST_WORDS(bytes, ...) last_words(bytes, sizeof(bytes) - 1, __VA_ARGS__)
+
+static void last_words_are_heard(void **state)
+{
+	(void)state;
+	LAST_WORDS("HTTP/1.1 503 Go away\r\n", GOFER_PROTOCOL,
+	           "the other side is no AMQP 1.0 peer: it speaks HTTP");
+	LAST_WORDS("AMQP\0\1\0\0" OPEN CLOSE, GOFER_OK, "");
+	LAST_WORDS("AMQP\0\1\0\0" OPEN, GOFER_IO, "connection closed by the peer");
+}
+
+static void a_bad_descriptor_is_told(void **state)
+{
+	struct end client = {0};
+	struct error error = ERROR_NONE;
+
+	(void)state;
+	make(&client, false);
+	assert_int_equal(driver_attach_socket(client.driver, -1, &error), GOFER_IO);
+	assert_string_equal(error.text, "cannot use the connection: Bad file descriptor");
+	release(&client);
+}
+
+/* A frame size that no peer may have: proton complains of it. */
+static void proton_complains_to_the_log(void **state)
+{
+	static const char open[] =
+		"AMQP\0\1\0\0\0\0\0\x14\2\0\0\0\0\x53\x10\xc0\x07\x03\xa1\x01x\x40\x52\x09";
+	char bytes[512] = "";
+	int error = dup(2), fds[2];
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	for (int debug = 0; debug < 2; debug++) {
+		struct end one = {0};
+
+		make(&one, false);
+		log_level("amqp", debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+		dup2(fds[1], 2);
+		assert_true(driver_push(one.driver, open, sizeof(open) - 1));
+		dup2(error, 2);
+		assert_int_equal(one.opened, 1);
+		assert_int_equal(read(fds[0], bytes, sizeof(bytes) - 1) > 0, debug);
+		release(&one);
+	}
+	log_level("amqp", LOG_LEVEL_INFO);
+	assert_non_null(strstr(bytes, "proton: "));
+	close(error);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void a_reset_is_told(void **state)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
@@ -600,6 +673,9 @@ int main(void)
 		cmocka_unit_test(one_turn_is_one_write),
 		cmocka_unit_test(says_what_the_other_side_is),
 		cmocka_unit_test(says_how_frames_are_broken),
+		cmocka_unit_test(last_words_are_heard),
+		cmocka_unit_test(a_bad_descriptor_is_told),
+		cmocka_unit_test(proton_complains_to_the_log),
 		cmocka_unit_test(a_reset_is_told),
 		cmocka_unit_test(a_peer_that_goes_ends_the_other),
 		cmocka_unit_test(a_close_may_go_unanswered),
