@@ -288,6 +288,8 @@ void descriptor_attach(struct descriptor *d, const struct config *agent, const c
 	const char *text = value_of(d->config, "messaging", "url");
 	struct error error = ERROR_NONE;
 
+	if (d->faulty)
+		return;
 	if (!text)
 		text = url;
 	d->broker.attached = text || listen_count;

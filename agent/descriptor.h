@@ -58,7 +58,7 @@ void descriptor_fault(struct descriptor *d, struct config_faults *faults, const 
 	__attribute__((format(printf, 5, 6)));
 
 /* Finds its broker: its own url, else `url` (NULL: none), else this process, if it listens. A url that
- * is one of `listen` is this process too. What it says not of TLS, the agent's [messaging] does. */
+ * is one of `listen` is this process too. A faulty descriptor has none. What it says not of TLS, the agent's [messaging] does. */
 void descriptor_attach(struct descriptor *d, const struct config *agent, const char *url,
                        const struct url *listen, size_t listen_count, struct config_faults *faults);
 
