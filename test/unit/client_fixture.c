@@ -21,7 +21,7 @@ void turn(struct loop *loop, double seconds)
 	} while (clock_monotonic_ms() < limit);
 }
 
-static void free_connection(struct fixture *f)
+static void free_connection(struct client_fixture *f)
 {
 	connection_free(f->c);
 	f->c = NULL;
@@ -31,7 +31,7 @@ static void free_connection(struct fixture *f)
 
 static void on_up(struct connection *c, void *context)
 {
-	struct fixture *f = context;
+	struct client_fixture *f = context;
 
 	assert_ptr_equal(c, f->c);
 	assert_true(connection_is_up(c));
@@ -44,7 +44,7 @@ static void on_up(struct connection *c, void *context)
 
 static void on_down(struct connection *c, const struct error *why, double retry_s, void *context)
 {
-	struct fixture *f = context;
+	struct client_fixture *f = context;
 
 	assert_ptr_equal(c, f->c);
 	assert_false(connection_is_up(c));
@@ -58,7 +58,7 @@ static void on_down(struct connection *c, const struct error *why, double retry_
 
 static void on_closed(struct connection *c, void *context)
 {
-	struct fixture *f = context;
+	struct client_fixture *f = context;
 
 	assert_ptr_equal(c, f->c);
 	f->closed++;
@@ -66,7 +66,7 @@ static void on_closed(struct connection *c, void *context)
 
 static const struct connection_events events = {on_up, on_down, on_closed};
 
-void fixture_init(struct fixture *f, const char *product)
+void client_fixture_init(struct client_fixture *f, const char *product)
 {
 	struct error error;
 
@@ -74,12 +74,12 @@ void fixture_init(struct fixture *f, const char *product)
 	log_level("", LOG_LEVEL_ERROR);
 	f->loop = loop_new(NULL);
 	assert_non_null(f->loop);
-	server_init(&f->server, f->loop, product);
+	fake_server_init(&f->server, f->loop, product);
 	assert_int_equal(url_parse(&f->url, "amqp://broker.test", &error), GOFER_OK);
 	f->options.url = &f->url;
 }
 
-void fixture_start(struct fixture *f)
+void client_fixture_start(struct client_fixture *f)
 {
 	struct error error;
 
@@ -87,7 +87,7 @@ void fixture_start(struct fixture *f)
 	assert_non_null(f->c);
 }
 
-void fixture_connect(struct fixture *f)
+void client_fixture_connect(struct client_fixture *f)
 {
 	struct error error;
 
@@ -95,16 +95,16 @@ void fixture_connect(struct fixture *f)
 	assert_non_null(f->c);
 }
 
-void fixture_up(struct fixture *f)
+void client_fixture_up(struct client_fixture *f)
 {
-	fixture_start(f);
+	client_fixture_start(f);
 	UNTIL(f->loop, f->ups == 1);
 }
 
-void fixture_release(struct fixture *f)
+void client_fixture_release(struct client_fixture *f)
 {
 	connection_free(f->c);
-	server_release(&f->server);
+	fake_server_release(&f->server);
 	url_release(&f->url);
 	loop_free(f->loop);
 }
@@ -170,7 +170,8 @@ static void on_receiver_down(struct receiver *r, const struct error *why, double
 
 static const struct receiver_events receiver_events = {on_open, on_message, on_receiver_down};
 
-void probe_open_with(struct fixture *f, struct probe *p, const struct receiver_options *options)
+void probe_open_with(struct client_fixture *f, struct probe *p,
+                     const struct receiver_options *options)
 {
 	p->fixture = f;
 	p->r = receiver_open(f->c, options, &receiver_events, p);
@@ -178,7 +179,7 @@ void probe_open_with(struct fixture *f, struct probe *p, const struct receiver_o
 	assert_int_equal(p->opens, 0);
 }
 
-void probe_open(struct fixture *f, struct probe *p, const char *address)
+void probe_open(struct client_fixture *f, struct probe *p, const char *address)
 {
 	struct receiver_options options = {.address = address};
 
@@ -208,7 +209,7 @@ static void on_outcome(void *context, enum outcome outcome, const struct error *
 		free_connection(sent->fixture);
 }
 
-static enum gofer_err send_any(struct fixture *f, struct sent *sent, const char *address,
+static enum gofer_err send_any(struct client_fixture *f, struct sent *sent, const char *address,
                                const char *text, bool request)
 {
 	struct message m = MESSAGE_INIT;
@@ -228,13 +229,13 @@ static enum gofer_err send_any(struct fixture *f, struct sent *sent, const char 
 	return err;
 }
 
-enum gofer_err send_text(struct fixture *f, struct sent *sent, const char *address,
+enum gofer_err send_text(struct client_fixture *f, struct sent *sent, const char *address,
                          const char *text)
 {
 	return send_any(f, sent, address, text, false);
 }
 
-enum gofer_err send_request(struct fixture *f, struct sent *sent, const char *address,
+enum gofer_err send_request(struct client_fixture *f, struct sent *sent, const char *address,
                             const char *text)
 {
 	return send_any(f, sent, address, text, true);

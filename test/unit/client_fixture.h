@@ -9,10 +9,10 @@
 
 #define FIXTURE_MAX 256
 
-struct fixture {
+struct client_fixture {
 	struct loop *loop;
 	struct fake_server server;
-	struct connection_options options; /* before fixture_start() */
+	struct connection_options options; /* before client_fixture_start() */
 	struct url url;
 	struct connection *c; /* NULL once freed */
 
@@ -24,7 +24,7 @@ struct fixture {
 
 /* One receiver. */
 struct probe {
-	struct fixture *fixture;
+	struct client_fixture *fixture;
 	struct receiver *r;
 	unsigned opens, downs, messages;
 	char address[128];
@@ -40,27 +40,28 @@ struct probe {
 
 /* One message sent. */
 struct sent {
-	struct fixture *fixture;
+	struct client_fixture *fixture;
 	unsigned outcomes;
 	enum outcome outcome;
 	struct error why;
 	bool free_on_outcome, again_on_outcome;
 };
 
-void fixture_init(struct fixture *f, const char *product);
-void fixture_start(struct fixture *f);
-void fixture_connect(struct fixture *f); /* over a socket, without the fake server */
-void fixture_up(struct fixture *f);      /* starts, and waits until it is */
-void fixture_release(struct fixture *f);
+void client_fixture_init(struct client_fixture *f, const char *product);
+void client_fixture_start(struct client_fixture *f);
+void client_fixture_connect(struct client_fixture *f); /* over a socket, without the fake server */
+void client_fixture_up(struct client_fixture *f);      /* starts, and waits until it is */
+void client_fixture_release(struct client_fixture *f);
 
-void probe_open(struct fixture *f, struct probe *p, const char *address);
-void probe_open_with(struct fixture *f, struct probe *p, const struct receiver_options *options);
+void probe_open(struct client_fixture *f, struct probe *p, const char *address);
+void probe_open_with(struct client_fixture *f, struct probe *p,
+                     const struct receiver_options *options);
 void probe_close(struct probe *p);
 
 /* `sent` may be NULL. */
-enum gofer_err send_text(struct fixture *f, struct sent *sent, const char *address,
+enum gofer_err send_text(struct client_fixture *f, struct sent *sent, const char *address,
                          const char *text);
-enum gofer_err send_request(struct fixture *f, struct sent *sent, const char *address,
+enum gofer_err send_request(struct client_fixture *f, struct sent *sent, const char *address,
                             const char *text);
 
 /* Turns the loop until the condition holds, five seconds at most. */

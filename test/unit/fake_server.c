@@ -34,9 +34,9 @@ static const char *script_name(pn_link_t *link)
 	return address ? address : "";
 }
 
-static struct server_node *find_node(struct fake_server *s, const char *address)
+static struct fake_server_node *find_node(struct fake_server *s, const char *address)
 {
-	static struct server_node usual;
+	static struct fake_server_node usual;
 
 	for (size_t i = 0; i < sizeof(s->nodes) / sizeof(*s->nodes) && s->nodes[i].address; i++)
 		if (!strcmp(s->nodes[i].address, address) || !strcmp(s->nodes[i].address, "*"))
@@ -64,7 +64,7 @@ static void set_condition(pn_condition_t *condition, const char *name)
 	pn_condition_set_description(condition, "as the script says");
 }
 
-static void refuse(struct fake_server *s, pn_link_t *link, const struct server_node *node)
+static void refuse(struct fake_server *s, pn_link_t *link, const struct fake_server_node *node)
 {
 	s->refused++;
 	if (node->end_session) {
@@ -101,7 +101,7 @@ static void note_attach(struct fake_server *s, pn_link_t *link)
 
 static void on_attach(struct fake_server *s, pn_link_t *link)
 {
-	struct server_node *node = find_node(s, script_name(link));
+	struct fake_server_node *node = find_node(s, script_name(link));
 	bool dynamic = pn_terminus_is_dynamic(pn_link_remote_source(link));
 	char made[32];
 
@@ -142,8 +142,8 @@ static void detach_poisoned(pn_link_t *link)
 static void take_message(struct fake_server *s, pn_link_t *link, pn_delivery_t *delivery,
                          const char *bytes, size_t size)
 {
-	struct server_message *to = &s->messages[s->count];
-	struct server_node *node = find_node(s, script_name(link));
+	struct fake_server_message *to = &s->messages[s->count];
+	struct fake_server_node *node = find_node(s, script_name(link));
 	struct buf scratch = BUF_INIT;
 	struct message m;
 
@@ -159,12 +159,12 @@ static void take_message(struct fake_server *s, pn_link_t *link, pn_delivery_t *
 	if (node->poison && to->body && !strcmp(to->body, node->poison))
 		detach_poisoned(link);
 	else if (!node->hold)
-		server_settle(s, s->count - 1, node->outcome ? node->outcome : PN_ACCEPTED);
+		fake_server_settle(s, s->count - 1, node->outcome ? node->outcome : PN_ACCEPTED);
 }
 
-void server_settle(struct fake_server *s, size_t i, uint64_t outcome)
+void fake_server_settle(struct fake_server *s, size_t i, uint64_t outcome)
 {
-	struct server_message *m = &s->messages[i];
+	struct fake_server_message *m = &s->messages[i];
 
 	if (m->settled)
 		return;
@@ -257,7 +257,7 @@ static void answer_request(struct fake_server *s, pn_message_t *request)
 	fill_answer(s, answer);
 	if (pn_message_encode(answer, bytes, &size))
 		abort();
-	server_send_bytes(s, pn_message_get_reply_to(request), bytes, size);
+	fake_server_send_bytes(s, pn_message_get_reply_to(request), bytes, size);
 	pn_message_free(answer);
 }
 
@@ -440,7 +440,7 @@ static const struct connector_ops ops = {start, stop, stage, attach, connector_f
 
 /* --- what tests do ----------------------------------------------------------------------- */
 
-void server_init(struct fake_server *s, struct loop *loop, const char *product)
+void fake_server_init(struct fake_server *s, struct loop *loop, const char *product)
 {
 	memset(s, 0, sizeof(*s));
 	s->connector.ops = &ops;
@@ -449,7 +449,7 @@ void server_init(struct fake_server *s, struct loop *loop, const char *product)
 	s->timer = loop_timer_new(loop, on_timer, s);
 }
 
-void server_release(struct fake_server *s)
+void fake_server_release(struct fake_server *s)
 {
 	driver_free(s->driver);
 	loop_timer_free(s->timer);
@@ -461,12 +461,12 @@ void server_release(struct fake_server *s)
 	}
 }
 
-void server_vanish(struct fake_server *s)
+void fake_server_vanish(struct fake_server *s)
 {
 	driver_abort(s->driver, GOFER_FAILED, "vanished");
 }
 
-void server_close(struct fake_server *s, const char *condition)
+void fake_server_close(struct fake_server *s, const char *condition)
 {
 	set_condition(pn_connection_condition(driver_connection(s->driver)), condition);
 	pn_connection_close(driver_connection(s->driver));
@@ -488,21 +488,21 @@ static pn_link_t *find_link(struct fake_server *s, const char *address, bool sen
 	return NULL;
 }
 
-pn_link_t *server_sender(struct fake_server *s, const char *address)
+pn_link_t *fake_server_sender(struct fake_server *s, const char *address)
 {
 	return find_link(s, address, true);
 }
 
-pn_link_t *server_receiver(struct fake_server *s, const char *address)
+pn_link_t *fake_server_receiver(struct fake_server *s, const char *address)
 {
 	return find_link(s, address, false);
 }
 
-pn_delivery_t *server_send_bytes(struct fake_server *s, const char *address, const char *bytes,
-                                 size_t size)
+pn_delivery_t *fake_server_send_bytes(struct fake_server *s, const char *address, const char *bytes,
+                                      size_t size)
 {
 	static unsigned tag;
-	pn_link_t *link = server_sender(s, address);
+	pn_link_t *link = fake_server_sender(s, address);
 	pn_delivery_t *delivery;
 
 	if (!link || pn_link_credit(link) <= 0)
@@ -515,7 +515,7 @@ pn_delivery_t *server_send_bytes(struct fake_server *s, const char *address, con
 	return delivery;
 }
 
-bool server_send(struct fake_server *s, const char *address, const char *body)
+bool fake_server_send(struct fake_server *s, const char *address, const char *body)
 {
 	struct message m = MESSAGE_INIT;
 	struct buf bytes = BUF_INIT;
@@ -525,25 +525,25 @@ bool server_send(struct fake_server *s, const char *address, const char *body)
 	m.body = (struct slice){body, strlen(body)};
 	if (message_encode(&bytes, &m))
 		abort();
-	sent = server_send_bytes(s, address, bytes.data, bytes.size);
+	sent = fake_server_send_bytes(s, address, bytes.data, bytes.size);
 	buf_release(&bytes);
 	return sent;
 }
 
-void server_detach(struct fake_server *s, pn_link_t *link, const char *condition)
+void fake_server_detach(struct fake_server *s, pn_link_t *link, const char *condition)
 {
 	set_condition(pn_link_condition(link), condition);
 	pn_link_close(link);
 	driver_wake(s->driver);
 }
 
-void server_give_credit(struct fake_server *s, const char *address, int credit)
+void fake_server_give_credit(struct fake_server *s, const char *address, int credit)
 {
-	pn_link_flow(server_receiver(s, address), credit);
+	pn_link_flow(fake_server_receiver(s, address), credit);
 	driver_wake(s->driver);
 }
 
-const char *server_bodies(struct fake_server *s)
+const char *fake_server_bodies(struct fake_server *s)
 {
 	static char text[16384];
 	size_t at = 0;

@@ -13,7 +13,7 @@
 #define SERVER_MAX 1024
 
 /* How a node behaves; the first one of the script whose address is that of the attach. */
-struct server_node {
+struct fake_server_node {
 	const char *address;   /* "*": any; "": the link to no node; "dynamic": a dynamic source */
 	const char *condition; /* refused with it, NULL: not */
 	unsigned refusals;     /* so often; 0: always */
@@ -25,7 +25,7 @@ struct server_node {
 	uint64_t largest;   /* message size */
 };
 
-struct server_message {
+struct fake_server_message {
 	char *to, *subject, *body, *link; /* `link`: the address of the target */
 	bool settled;
 	pn_delivery_t *delivery;
@@ -39,7 +39,7 @@ struct fake_server {
 	/* the script */
 	const char *product;
 	bool relay, qmf;
-	struct server_node nodes[16];
+	struct fake_server_node nodes[16];
 	const char *open_condition; /* closes right after its open frame */
 	unsigned open_refusals;     /* so often; 0: always */
 	const char *need_hostname;  /* with any other it closes after SASL */
@@ -58,7 +58,7 @@ struct fake_server {
 	char last_source[128], last_target[128], last_durability, last_capability[16];
 	unsigned highest_sessions, sessions;
 	unsigned flows; /* flow frames for its senders */
-	struct server_message messages[SERVER_MAX];
+	struct fake_server_message messages[SERVER_MAX];
 	size_t count;
 	char queues[16][64]; /* made by QMF */
 	char bindings[16][128];
@@ -73,25 +73,25 @@ struct fake_server {
 	unsigned dynamic;
 };
 
-void server_init(struct fake_server *s, struct loop *loop, const char *product);
-void server_release(struct fake_server *s);
+void fake_server_init(struct fake_server *s, struct loop *loop, const char *product);
+void fake_server_release(struct fake_server *s);
 
 /* The connection breaks. */
-void server_vanish(struct fake_server *s);
+void fake_server_vanish(struct fake_server *s);
 /* Closes the connection in order, with a condition. */
-void server_close(struct fake_server *s, const char *condition);
+void fake_server_close(struct fake_server *s, const char *condition);
 /* The link that sends from (to) the node; NULL if there is none. */
-pn_link_t *server_sender(struct fake_server *s, const char *address);
-pn_link_t *server_receiver(struct fake_server *s, const char *address);
+pn_link_t *fake_server_sender(struct fake_server *s, const char *address);
+pn_link_t *fake_server_receiver(struct fake_server *s, const char *address);
 /* Sends a message, if there is credit. */
-bool server_send(struct fake_server *s, const char *address, const char *body);
-pn_delivery_t *server_send_bytes(struct fake_server *s, const char *address, const char *bytes,
-                                 size_t size);
-void server_detach(struct fake_server *s, pn_link_t *link, const char *condition);
-void server_give_credit(struct fake_server *s, const char *address, int credit);
+bool fake_server_send(struct fake_server *s, const char *address, const char *body);
+pn_delivery_t *fake_server_send_bytes(struct fake_server *s, const char *address, const char *bytes,
+                                      size_t size);
+void fake_server_detach(struct fake_server *s, pn_link_t *link, const char *condition);
+void fake_server_give_credit(struct fake_server *s, const char *address, int credit);
 /* Settles what was held. */
-void server_settle(struct fake_server *s, size_t i, uint64_t outcome);
+void fake_server_settle(struct fake_server *s, size_t i, uint64_t outcome);
 /* Bodies of all messages so far, one letter or word each, "a b c". */
-const char *server_bodies(struct fake_server *s);
+const char *fake_server_bodies(struct fake_server *s);
 
 #endif

@@ -98,23 +98,24 @@ static void answers_that_make_no_sense(void **state)
 
 /* --- receivers on Qpid ----------------------------------------------------------------------- */
 
-static void with_qpid(struct fixture *f)
+static void with_qpid(struct client_fixture *f)
 {
-	fixture_init(f, "qpid-cpp");
+	client_fixture_init(f, "qpid-cpp");
 	f->server.relay = f->server.qmf = true;
-	f->server.nodes[0] =
-		(struct server_node){.address = "q", .condition = "amqp:not-found", .refusals = 1};
+	f->server.nodes[0] = (struct fake_server_node){.address = "q",
+	                                               .condition = "amqp:not-found",
+	                                               .refusals = 1};
 }
 
 static void a_queue_that_is_not_there_is_made(void **state)
 {
 	static const struct receiver_options options = {.address = "q", .durable = true};
-	struct fixture f;
+	struct client_fixture f;
 	struct probe p = {.credit = 1};
 
 	(void)state;
 	with_qpid(&f);
-	fixture_start(&f);
+	client_fixture_start(&f);
 	probe_open_with(&f, &p, &options);
 	UNTIL(f.loop, p.opens == 1);
 	assert_int_equal(f.server.queues_count, 1);
@@ -122,83 +123,83 @@ static void a_queue_that_is_not_there_is_made(void **state)
 	assert_true(f.server.durable_queue);
 	assert_int_equal(p.downs, 0);
 	assert_string_equal(p.address, "q");
-	UNTIL(f.loop, server_send(&f.server, "q", "a"));
+	UNTIL(f.loop, fake_server_send(&f.server, "q", "a"));
 	UNTIL(f.loop, p.messages == 1);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* Somebody else was faster. */
 static void a_queue_that_is_there_meanwhile(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct probe p = {0};
 
 	(void)state;
 	with_qpid(&f);
 	f.server.qmf_error = "object already exists: q";
 	f.server.qmf_code = 7;
-	fixture_start(&f);
+	client_fixture_start(&f);
 	probe_open(&f, &p, "q");
 	UNTIL(f.loop, p.opens == 1);
 	assert_int_equal(p.downs, 0);
 	assert_false(f.server.durable_queue);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void a_queue_that_may_not_be_made(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct probe p = {0};
 
 	(void)state;
 	with_qpid(&f);
 	f.server.qmf_error = "unauthorized";
 	f.server.qmf_code = 3;
-	fixture_start(&f);
+	client_fixture_start(&f);
 	probe_open(&f, &p, "q");
 	UNTIL(f.loop, p.downs == 1);
 	assert_int_equal(p.opens, 0);
 	assert_non_null(strstr(p.why.text, "unauthorized"));
 	assert_non_null(strstr(p.why.text, "error 3"));
 	assert_true(p.retry_s >= 0);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* Made, and not there all the same: no loop. */
 static void a_queue_that_is_not_to_be_had(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct probe p = {0};
 
 	(void)state;
 	with_qpid(&f);
 	f.server.nodes[0].refusals = 0;
-	fixture_start(&f);
+	client_fixture_start(&f);
 	probe_open(&f, &p, "q");
 	UNTIL(f.loop, p.downs == 1);
 	assert_int_equal(p.why.code, GOFER_NOTFOUND);
 	assert_int_equal(f.server.queues_count, 1);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void many_queues(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct probe probes[12] = {{0}};
 	char name[] = "a";
 
 	(void)state;
-	fixture_init(&f, "qpid-cpp");
+	client_fixture_init(&f, "qpid-cpp");
 	f.server.qmf = true;
 	for (int i = 0; i < 12; i++) {
 		static char names[12][2];
 
 		names[i][0] = (char)('a' + i);
-		f.server.nodes[i] = (struct server_node){.address = names[i],
-		                                         .condition = "amqp:not-found",
-		                                         .refusals = 1};
+		f.server.nodes[i] = (struct fake_server_node){.address = names[i],
+		                                              .condition = "amqp:not-found",
+		                                              .refusals = 1};
 	}
-	fixture_start(&f);
+	client_fixture_start(&f);
 	for (int i = 0; i < 12; i++) {
 		name[0] = (char)('a' + i);
 		probe_open(&f, &probes[i], name);
@@ -206,7 +207,7 @@ static void many_queues(void **state)
 	for (int i = 0; i < 12; i++)
 		UNTIL(f.loop, probes[i].opens == 1);
 	assert_int_equal(f.server.queues_count, 12);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* --- bindings ------------------------------------------------------------------------------------ */
@@ -214,57 +215,57 @@ static void many_queues(void **state)
 static void a_temporary_queue_is_bound(void **state)
 {
 	static const struct receiver_options options = {.exchange = "amq.direct"};
-	struct fixture f;
+	struct client_fixture f;
 	struct probe p = {0};
 
 	(void)state;
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.qmf = true;
-	fixture_start(&f);
+	client_fixture_start(&f);
 	probe_open_with(&f, &p, &options);
 	UNTIL(f.loop, p.opens == 1);
 	assert_int_equal(f.server.bindings_count, 1);
 	assert_string_equal(f.server.bindings[0], "amq.direct/temp-1/temp-1");
 	assert_string_equal(p.address, "amq.direct/temp-1");
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void a_named_queue_is_bound(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct probe p = {0};
 
 	(void)state;
 	with_qpid(&f);
-	fixture_start(&f);
+	client_fixture_start(&f);
 	probe_open(&f, &p, "amq.topic/q");
 	UNTIL(f.loop, p.opens == 1);
 	assert_string_equal(f.server.last_source, "q");
 	assert_string_equal(f.server.queues[0], "q");
 	assert_string_equal(f.server.bindings[0], "amq.topic/q/q");
 	assert_string_equal(p.address, "amq.topic/q");
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void no_such_exchange(void **state)
 {
 	static const struct receiver_options options = {.exchange = "nope"};
-	struct fixture f;
+	struct client_fixture f;
 	struct probe p = {0};
 
 	(void)state;
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.qmf = true;
 	f.server.qmf_error = "not-found: Exchange not found: nope";
 	f.server.qmf_code = 7;
-	fixture_start(&f);
+	client_fixture_start(&f);
 	probe_open_with(&f, &p, &options);
 	UNTIL(f.loop, p.downs == 1);
 	assert_int_equal(p.opens, 0);
 	assert_int_equal(p.why.code, GOFER_NOTFOUND);
 	assert_non_null(strstr(p.why.text, "Exchange not found: nope"));
 	UNTIL(f.loop, f.server.sessions == 2); /* management's: the receiver's is closed */
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void no_bindings_to_be_had(void **state)
@@ -274,17 +275,17 @@ static void no_bindings_to_be_had(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct fixture f;
+		struct client_fixture f;
 		struct probe p = {0};
 
-		fixture_init(&f, products[i]);
-		fixture_start(&f);
+		client_fixture_init(&f, products[i]);
+		client_fixture_start(&f);
 		probe_open_with(&f, &p, &options);
 		UNTIL(f.loop, p.downs == 1);
 		assert_int_equal(p.why.code, GOFER_INVALID);
 		assert_non_null(strstr(p.why.text, products[i]));
 		assert_in_range(p.retry_s, 15, 30);
-		fixture_release(&f);
+		client_fixture_release(&f);
 	}
 }
 
@@ -292,20 +293,20 @@ static void no_bindings_to_be_had(void **state)
 
 static void management_does_not_answer(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct probe p = {0};
 
 	(void)state;
 	with_qpid(&f);
 	f.options.connect_timeout_s = 0.1;
 	f.server.qmf_mute = true;
-	fixture_start(&f);
+	client_fixture_start(&f);
 	probe_open(&f, &p, "q");
 	UNTIL(f.loop, p.downs == 1);
 	assert_int_equal(p.why.code, GOFER_TIMEOUT);
 	f.server.qmf_mute = false;
 	UNTIL(f.loop, p.opens == 1);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void management_is_not_there(void **state)
@@ -314,19 +315,20 @@ static void management_is_not_there(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct fixture f;
+		struct client_fixture f;
 		struct probe p = {0}, other = {0};
 
 		with_qpid(&f);
-		f.server.nodes[1] = (struct server_node){.address = nodes[i],
-		                                         .condition = "amqp:unauthorized-access"};
-		fixture_start(&f);
+		f.server.nodes[1] =
+			(struct fake_server_node){.address = nodes[i],
+		                                  .condition = "amqp:unauthorized-access"};
+		client_fixture_start(&f);
 		probe_open(&f, &p, "q");
 		probe_open(&f, &other, "other");
 		UNTIL(f.loop, p.downs == 1 && other.opens == 1);
 		assert_int_equal(p.why.code, GOFER_AUTH);
 		assert_non_null(strstr(p.why.text, "management"));
-		fixture_release(&f);
+		client_fixture_release(&f);
 	}
 }
 
@@ -334,21 +336,21 @@ static void closed_and_lost_in_between(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		struct fixture f;
+		struct client_fixture f;
 		struct probe p = {.close_on_down = i == 2, .free_on_down = i == 3}, next = {0};
 
 		with_qpid(&f);
 		f.options.persistent = true;
 		f.server.qmf_mute = true;
 		f.options.connect_timeout_s = i < 2 ? 5 : 0.05;
-		fixture_start(&f);
+		client_fixture_start(&f);
 		probe_open(&f, &p, "q");
 		UNTIL(f.loop, f.server.queues_count == 1);
 		f.server.qmf_mute = false;
 		if (i == 0)
 			probe_close(&p);
 		else if (i == 1)
-			server_vanish(&f.server);
+			fake_server_vanish(&f.server);
 		else
 			UNTIL(f.loop, !p.r);
 		if (i == 1)
@@ -357,7 +359,7 @@ static void closed_and_lost_in_between(void **state)
 			probe_open(&f, &next, "next");
 			UNTIL(f.loop, next.opens == 1);
 		}
-		fixture_release(&f);
+		client_fixture_release(&f);
 	}
 }
 

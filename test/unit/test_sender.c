@@ -14,17 +14,17 @@
 #include "core/clock.h"
 #include "test/unit/client_fixture.h"
 
-static const char *to_of(struct fixture *f, size_t i)
+static const char *to_of(struct client_fixture *f, size_t i)
 {
 	return f->server.messages[i].to;
 }
 
-static const char *link_of(struct fixture *f, size_t i)
+static const char *link_of(struct client_fixture *f, size_t i)
 {
 	return f->server.messages[i].link;
 }
 
-static void await(struct fixture *f, struct sent *sent, enum outcome outcome)
+static void await(struct client_fixture *f, struct sent *sent, enum outcome outcome)
 {
 	UNTIL(f->loop, sent->outcomes == 1);
 	assert_int_equal(sent->outcome, outcome);
@@ -34,13 +34,13 @@ static void await(struct fixture *f, struct sent *sent, enum outcome outcome)
 
 static void by_the_relay(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 
 	(void)state;
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.relay = true;
-	fixture_up(&f);
+	client_fixture_up(&f);
 	assert_int_equal(send_request(&f, &a, "q", "a"), GOFER_OK);
 	assert_int_equal(send_text(&f, &b, "amq.direct/k", "b"), GOFER_OK);
 	await(&f, &a, OUTCOME_ACCEPTED);
@@ -50,17 +50,17 @@ static void by_the_relay(void **state)
 	assert_string_equal(to_of(&f, 1), "amq.direct/k");
 	assert_null(f.server.messages[1].subject);
 	assert_int_equal(f.server.attached, 1);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void by_links_of_their_own(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0}, c = {0};
 
 	(void)state;
-	fixture_init(&f, "something else");
-	fixture_up(&f);
+	client_fixture_init(&f, "something else");
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", "a");
 	send_text(&f, &b, "p/q", "b");
 	send_text(&f, &c, "q", "c");
@@ -68,21 +68,21 @@ static void by_links_of_their_own(void **state)
 	await(&f, &b, OUTCOME_ACCEPTED);
 	await(&f, &c, OUTCOME_ACCEPTED);
 	assert_int_equal(f.server.attached, 2);
-	assert_non_null(server_receiver(&f.server, "q"));
-	assert_non_null(server_receiver(&f.server, "p/q"));
+	assert_non_null(fake_server_receiver(&f.server, "q"));
+	assert_non_null(fake_server_receiver(&f.server, "p/q"));
 	assert_string_equal(f.server.last_capability, "queue");
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void qpid_takes_the_key_as_subject(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 
 	(void)state;
-	fixture_init(&f, "qpid-cpp");
+	client_fixture_init(&f, "qpid-cpp");
 	f.server.relay = true;
-	fixture_up(&f);
+	client_fixture_up(&f);
 	send_text(&f, &a, "amq.direct/k", "a");
 	await(&f, &a, OUTCOME_ACCEPTED);
 	assert_string_equal(link_of(&f, 0), "");
@@ -93,60 +93,62 @@ static void qpid_takes_the_key_as_subject(void **state)
 	await(&f, &b, OUTCOME_ACCEPTED);
 	assert_string_equal(link_of(&f, 1), "amq.direct");
 	assert_string_equal(f.server.messages[1].subject, "k");
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void what_was_sent_early_is_spelt_later(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 
 	(void)state;
-	fixture_init(&f, "qpid-cpp");
+	client_fixture_init(&f, "qpid-cpp");
 	f.server.relay = true;
-	fixture_start(&f);
+	client_fixture_start(&f);
 	send_text(&f, &a, "amq.direct/k", "a");
 	send_text(&f, &b, "q", "b");
 	await(&f, &a, OUTCOME_ACCEPTED);
 	await(&f, &b, OUTCOME_ACCEPTED);
-	assert_string_equal(server_bodies(&f.server), "a b");
+	assert_string_equal(fake_server_bodies(&f.server), "a b");
 	assert_string_equal(to_of(&f, 0), "amq.direct");
 	assert_string_equal(f.server.messages[0].subject, "k");
 	assert_string_equal(to_of(&f, 1), "q");
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void a_relay_that_is_refused_after_all(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 
 	(void)state;
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.relay = true;
-	f.server.nodes[0] = (struct server_node){.address = "", .condition = "amqp:not-allowed"};
-	fixture_up(&f);
+	f.server.nodes[0] =
+		(struct fake_server_node){.address = "", .condition = "amqp:not-allowed"};
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", "a");
 	send_text(&f, &b, "r", "b");
 	await(&f, &a, OUTCOME_ACCEPTED);
 	await(&f, &b, OUTCOME_ACCEPTED);
 	assert_string_equal(link_of(&f, 0), "q");
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* --- addresses that are not there ------------------------------------------------------------ */
 
 static void no_such_address(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0}, c = {0};
 
 	(void)state;
-	fixture_init(&f, "qpid-cpp");
+	client_fixture_init(&f, "qpid-cpp");
 	f.server.relay = true;
 	f.options.persistent = true;
-	f.server.nodes[0] = (struct server_node){.address = "nope", .condition = "amqp:not-found"};
-	fixture_up(&f);
+	f.server.nodes[0] =
+		(struct fake_server_node){.address = "nope", .condition = "amqp:not-found"};
+	client_fixture_up(&f);
 	send_request(&f, &a, "nope", "a");
 	send_request(&f, &b, "nope", "b");
 	send_request(&f, &c, "q", "c");
@@ -156,20 +158,20 @@ static void no_such_address(void **state)
 	assert_int_equal(a.why.code, GOFER_NOTFOUND);
 	assert_string_equal(a.why.text, "no such address: nope");
 	assert_int_equal(f.server.refused, 1);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void rabbitmq_is_asked_by_a_receiver(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent missing = {0}, there = {0}, reply = {0}, bound = {0};
 
 	(void)state;
-	fixture_init(&f, "RabbitMQ");
-	f.server.nodes[0] = (struct server_node){.address = "/amq/queue/nope",
-	                                         .condition = "amqp:not-found",
-	                                         .end_session = true};
-	fixture_up(&f);
+	client_fixture_init(&f, "RabbitMQ");
+	f.server.nodes[0] = (struct fake_server_node){.address = "/amq/queue/nope",
+	                                              .condition = "amqp:not-found",
+	                                              .end_session = true};
+	client_fixture_up(&f);
 	assert_int_equal(connection_request_body(f.c), MESSAGE_DATA);
 	send_request(&f, &missing, "nope", "a");
 	await(&f, &missing, OUTCOME_RELEASED);
@@ -189,17 +191,17 @@ static void rabbitmq_is_asked_by_a_receiver(void **state)
 	assert_int_equal(f.server.attached, 4);
 	assert_string_equal(link_of(&f, 2), "/exchange/amq.direct/k%2Fl");
 	UNTIL(f.loop, f.server.sessions == 3);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void a_name_that_rabbitmq_can_not_take(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 
 	(void)state;
-	fixture_init(&f, "RabbitMQ");
-	fixture_start(&f);
+	client_fixture_init(&f, "RabbitMQ");
+	client_fixture_start(&f);
 	send_text(&f, &a, "gr\xc3\xbc\xc3\x9f", "a");
 	UNTIL(f.loop, f.ups == 1);
 	send_text(&f, &b, "gr\xc3\xbc\xc3\x9f", "a");
@@ -208,68 +210,68 @@ static void a_name_that_rabbitmq_can_not_take(void **state)
 	assert_int_equal(a.why.code, GOFER_INVALID);
 	assert_non_null(strstr(a.why.text, "ASCII"));
 	assert_int_equal(f.server.attached, 0);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void a_passing_refusal(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 
 	(void)state;
 	/* One that gives up with its connection gives up at once. */
-	fixture_init(&f, "something else");
+	client_fixture_init(&f, "something else");
 	f.server.nodes[0] =
-		(struct server_node){.address = "q", .condition = "qd:no-route-to-dest"};
-	fixture_up(&f);
+		(struct fake_server_node){.address = "q", .condition = "qd:no-route-to-dest"};
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", "a");
 	await(&f, &a, OUTCOME_RELEASED);
 	assert_non_null(strstr(a.why.text, "qd:no-route-to-dest"));
-	fixture_release(&f);
+	client_fixture_release(&f);
 
-	fixture_init(&f, "something else");
+	client_fixture_init(&f, "something else");
 	f.options.persistent = true;
-	f.server.nodes[0] = (struct server_node){.address = "q",
-	                                         .condition = "qd:no-route-to-dest",
-	                                         .refusals = 2};
-	fixture_up(&f);
+	f.server.nodes[0] = (struct fake_server_node){.address = "q",
+	                                              .condition = "qd:no-route-to-dest",
+	                                              .refusals = 2};
+	client_fixture_up(&f);
 	send_text(&f, &b, "q", "b");
 	await(&f, &b, OUTCOME_ACCEPTED);
 	assert_int_equal(f.server.refused, 2);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void a_denied_address(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0};
 
 	(void)state;
-	fixture_init(&f, "something else");
+	client_fixture_init(&f, "something else");
 	f.options.persistent = true;
 	f.server.nodes[0] =
-		(struct server_node){.address = "q", .condition = "amqp:unauthorized-access"};
-	fixture_up(&f);
+		(struct fake_server_node){.address = "q", .condition = "amqp:unauthorized-access"};
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", "a");
 	await(&f, &a, OUTCOME_REJECTED);
 	assert_int_equal(a.why.code, GOFER_AUTH);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void an_attach_that_is_not_answered(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0};
 
 	(void)state;
-	fixture_init(&f, "something else");
+	client_fixture_init(&f, "something else");
 	f.options.connect_timeout_s = 0.1;
-	f.server.nodes[0] = (struct server_node){.address = "q", .mute = true};
-	fixture_up(&f);
+	f.server.nodes[0] = (struct fake_server_node){.address = "q", .mute = true};
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", "a");
 	await(&f, &a, OUTCOME_RELEASED);
 	assert_int_equal(a.why.code, GOFER_TIMEOUT);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* --- outcomes ----------------------------------------------------------------------------------- */
@@ -287,39 +289,39 @@ static void every_outcome(void **state)
 		{PN_MODIFIED, OUTCOME_MODIFIED, GOFER_FAILED},
 		{0, OUTCOME_ACCEPTED, GOFER_OK}, /* settled without a word */
 	};
-	struct fixture f;
+	struct client_fixture f;
 
 	(void)state;
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.relay = true;
-	f.server.nodes[0] = (struct server_node){.address = "", .hold = true};
-	fixture_up(&f);
+	f.server.nodes[0] = (struct fake_server_node){.address = "", .hold = true};
+	client_fixture_up(&f);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct sent sent = {0};
 
 		send_text(&f, &sent, "q", "x");
 		UNTIL(f.loop, f.server.count == i + 1);
 		assert_int_equal(sent.outcomes, 0);
-		server_settle(&f.server, i, cases[i].state);
+		fake_server_settle(&f.server, i, cases[i].state);
 		await(&f, &sent, cases[i].outcome);
 		assert_int_equal(sent.why.code, cases[i].code);
 		assert_true(!sent.why.code || strstr(sent.why.text, "q"));
 	}
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* First the state, and the settlement in a frame of its own. */
 static void an_outcome_in_two_steps(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 	pn_delivery_t *d;
 
 	(void)state;
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.relay = true;
-	f.server.nodes[0] = (struct server_node){.address = "", .hold = true};
-	fixture_up(&f);
+	f.server.nodes[0] = (struct fake_server_node){.address = "", .hold = true};
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", "a");
 	UNTIL(f.loop, f.server.count == 1);
 	d = f.server.messages[0].delivery;
@@ -335,24 +337,24 @@ static void an_outcome_in_two_steps(void **state)
 	driver_wake(f.server.driver);
 	send_text(&f, &b, "q", "b");
 	UNTIL(f.loop, f.server.count == 2);
-	server_settle(&f.server, 1, PN_ACCEPTED);
+	fake_server_settle(&f.server, 1, PN_ACCEPTED);
 	await(&f, &b, OUTCOME_ACCEPTED);
 	assert_int_equal(f.downs, 0);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void too_large_for_the_broker(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 	char *text = calloc(1, 2001);
 
 	(void)state;
 	memset(text, 'x', 2000);
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.relay = true;
-	f.server.nodes[0] = (struct server_node){.address = "", .largest = 1000};
-	fixture_up(&f);
+	f.server.nodes[0] = (struct fake_server_node){.address = "", .largest = 1000};
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", text);
 	send_text(&f, &b, "q", "b");
 	await(&f, &a, OUTCOME_REJECTED);
@@ -361,83 +363,83 @@ static void too_large_for_the_broker(void **state)
 	assert_non_null(strstr(a.why.text, "1000"));
 	assert_int_equal(f.server.attached, 1);
 	free(text);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* A message that has the link detached must not take its neighbours with it. */
 static void a_poisonous_message(void **state)
 {
 	static const char *const texts[] = {"a", "b", "poison", "c", "d"};
-	struct fixture f;
+	struct client_fixture f;
 	struct sent sent[5] = {{0}};
 
 	(void)state;
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.relay = true;
 	f.server.nodes[0] =
-		(struct server_node){.address = "", .poison = "poison", .no_credit = true};
-	fixture_up(&f);
+		(struct fake_server_node){.address = "", .poison = "poison", .no_credit = true};
+	client_fixture_up(&f);
 	for (int i = 0; i < 5; i++)
 		send_text(&f, &sent[i], "q", texts[i]);
 	UNTIL(f.loop, f.server.attached == 1);
 	f.server.nodes[0].no_credit = false;
-	server_give_credit(&f.server, "", 10);
+	fake_server_give_credit(&f.server, "", 10);
 	for (int i = 0; i < 5; i++)
 		await(&f, &sent[i], i == 2 ? OUTCOME_REJECTED : OUTCOME_ACCEPTED);
 	assert_int_equal(sent[2].why.code, GOFER_INVALID);
 	assert_int_equal(f.downs, 0);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* --- waiting ---------------------------------------------------------------------------------------- */
 
 static void waits_for_credit(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0}, other = {0};
 
 	(void)state;
-	fixture_init(&f, "qpid-dispatch-router");
-	f.server.nodes[0] = (struct server_node){.address = "q", .no_credit = true};
-	fixture_up(&f);
+	client_fixture_init(&f, "qpid-dispatch-router");
+	f.server.nodes[0] = (struct fake_server_node){.address = "q", .no_credit = true};
+	client_fixture_up(&f);
 	send_request(&f, &a, "q", "a");
 	send_request(&f, &b, "q", "b");
 	send_request(&f, &other, "other", "x");
 	await(&f, &other, OUTCOME_ACCEPTED);
 	turn(f.loop, 0.05);
 	assert_int_equal(a.outcomes, 0);
-	server_give_credit(&f.server, "q", 1);
+	fake_server_give_credit(&f.server, "q", 1);
 	await(&f, &a, OUTCOME_ACCEPTED);
 	await(&f, &b, OUTCOME_ACCEPTED); /* each message taken is a credit more */
-	assert_string_equal(server_bodies(&f.server), "x a b");
-	fixture_release(&f);
+	assert_string_equal(fake_server_bodies(&f.server), "x a b");
+	client_fixture_release(&f);
 }
 
 static void there_is_a_bound(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 
 	(void)state;
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.silent = true;
-	fixture_start(&f);
+	client_fixture_start(&f);
 	for (int i = 0; i < CONNECTION_SEND_MAX; i++)
 		assert_int_equal(send_text(&f, NULL, "q", "x"), GOFER_OK);
 	assert_int_equal(send_text(&f, NULL, "q", "x"), GOFER_FULL);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void many_addresses_few_idle_links(void **state)
 {
 	enum { COUNT = 100 };
 	static struct sent sent[COUNT];
-	struct fixture f;
+	struct client_fixture f;
 	char address[16];
 
 	(void)state;
 	memset(sent, 0, sizeof(sent));
-	fixture_init(&f, "something else");
-	fixture_up(&f);
+	client_fixture_init(&f, "something else");
+	client_fixture_up(&f);
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(address, sizeof(address), "q%d", i);
 		send_text(&f, &sent[i], address, "x");
@@ -445,21 +447,21 @@ static void many_addresses_few_idle_links(void **state)
 	for (int i = 0; i < COUNT; i++)
 		await(&f, &sent[i], OUTCOME_ACCEPTED);
 	UNTIL(f.loop, f.server.sessions == SENDER_IDLE_MAX);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void few_sessions(void **state)
 {
 	enum { COUNT = 20 };
 	static struct sent sent[COUNT];
-	struct fixture f;
+	struct client_fixture f;
 	char address[16];
 
 	(void)state;
 	memset(sent, 0, sizeof(sent));
-	fixture_init(&f, "something else");
+	client_fixture_init(&f, "something else");
 	f.server.channel_max = 3; /* which makes four */
-	fixture_up(&f);
+	client_fixture_up(&f);
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(address, sizeof(address), "q%d", i);
 		send_text(&f, &sent[i], address, "x");
@@ -468,7 +470,7 @@ static void few_sessions(void **state)
 		await(&f, &sent[i], OUTCOME_ACCEPTED);
 	assert_int_equal(f.downs, 0);
 	assert_in_range(f.server.highest_sessions, 2, 4);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* --- lost connections --------------------------------------------------------------------------------- */
@@ -476,27 +478,27 @@ static void few_sessions(void **state)
 static void sent_again_in_order(bool relay)
 {
 	static const char *const texts[] = {"a", "b", "c", "d"};
-	struct fixture f;
+	struct client_fixture f;
 	struct sent sent[4] = {{0}};
 
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.relay = relay;
 	f.options.persistent = true;
-	f.server.nodes[0] = (struct server_node){.address = "*", .hold = true};
-	fixture_up(&f);
+	f.server.nodes[0] = (struct fake_server_node){.address = "*", .hold = true};
+	client_fixture_up(&f);
 	for (int i = 0; i < 3; i++)
 		send_text(&f, &sent[i], "q", texts[i]);
 	UNTIL(f.loop, f.server.count == 3);
-	server_settle(&f.server, 1, PN_ACCEPTED);
+	fake_server_settle(&f.server, 1, PN_ACCEPTED);
 	await(&f, &sent[1], OUTCOME_ACCEPTED);
-	server_vanish(&f.server);
+	fake_server_vanish(&f.server);
 	UNTIL(f.loop, f.downs == 1);
 	send_text(&f, &sent[3], "q", texts[3]);
 	f.server.nodes[0].hold = false;
 	for (int i = 0; i < 4; i++)
 		await(&f, &sent[i], OUTCOME_ACCEPTED);
-	assert_string_equal(server_bodies(&f.server), "a b c a c d");
-	fixture_release(&f);
+	assert_string_equal(fake_server_bodies(&f.server), "a b c a c d");
+	client_fixture_release(&f);
 }
 
 static void sent_again_after_a_reconnect(void **state)
@@ -508,21 +510,21 @@ static void sent_again_after_a_reconnect(void **state)
 
 static void several_addresses_keep_their_order(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	char address[] = "q0", text[] = "0";
 
 	(void)state;
-	fixture_init(&f, "something else");
+	client_fixture_init(&f, "something else");
 	f.options.persistent = true;
-	f.server.nodes[0] = (struct server_node){.address = "*", .hold = true};
-	fixture_up(&f);
+	f.server.nodes[0] = (struct fake_server_node){.address = "*", .hold = true};
+	client_fixture_up(&f);
 	for (int i = 0; i < 9; i++) {
 		address[1] = (char)('0' + i % 3);
 		text[0] = (char)('0' + i);
 		send_text(&f, NULL, address, text);
 	}
 	UNTIL(f.loop, f.server.count == 9);
-	server_vanish(&f.server);
+	fake_server_vanish(&f.server);
 	f.server.nodes[0].hold = false;
 	UNTIL(f.loop, f.server.count == 18);
 	for (int link = 0; link < 3; link++) {
@@ -537,133 +539,135 @@ static void several_addresses_keep_their_order(void **state)
 			last = number;
 		}
 	}
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void lost_for_good(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent unsettled = {0}, waiting = {0};
 
 	(void)state;
-	fixture_init(&f, "something else");
-	f.server.nodes[0] = (struct server_node){.address = "q", .hold = true};
-	f.server.nodes[1] = (struct server_node){.address = "r", .no_credit = true};
-	fixture_up(&f);
+	client_fixture_init(&f, "something else");
+	f.server.nodes[0] = (struct fake_server_node){.address = "q", .hold = true};
+	f.server.nodes[1] = (struct fake_server_node){.address = "r", .no_credit = true};
+	client_fixture_up(&f);
 	send_text(&f, &unsettled, "q", "a");
 	send_text(&f, &waiting, "r", "b");
 	UNTIL(f.loop, f.server.count == 1);
-	server_vanish(&f.server);
+	fake_server_vanish(&f.server);
 	await(&f, &unsettled, OUTCOME_LOST);
 	await(&f, &waiting, OUTCOME_LOST);
 	assert_int_equal(unsettled.why.code, GOFER_IO);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void the_queue_is_deleted_in_between(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 
 	(void)state;
-	fixture_init(&f, "something else");
-	f.server.nodes[0] = (struct server_node){.address = "q", .hold = true};
-	fixture_up(&f);
+	client_fixture_init(&f, "something else");
+	f.server.nodes[0] = (struct fake_server_node){.address = "q", .hold = true};
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", "a");
 	UNTIL(f.loop, f.server.count == 1);
 	f.server.nodes[0].hold = false;
-	server_detach(&f.server, server_receiver(&f.server, "q"), "amqp:resource-deleted");
+	fake_server_detach(&f.server, fake_server_receiver(&f.server, "q"),
+	                   "amqp:resource-deleted");
 	await(&f, &a, OUTCOME_ACCEPTED);
-	assert_string_equal(server_bodies(&f.server), "a a");
+	assert_string_equal(fake_server_bodies(&f.server), "a a");
 	/* Gone while nothing is on the way: the next message finds out. */
 	f.server.nodes[0].condition = "amqp:not-found";
-	server_detach(&f.server, server_receiver(&f.server, "q"), "amqp:resource-deleted");
+	fake_server_detach(&f.server, fake_server_receiver(&f.server, "q"),
+	                   "amqp:resource-deleted");
 	turn(f.loop, 0.02);
 	send_text(&f, &b, "q", "b");
 	await(&f, &b, OUTCOME_RELEASED);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 /* --- closing, and calls from callbacks ----------------------------------------------------------------- */
 
 static void a_close_flushes(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent sent[3] = {{0}};
 
 	(void)state;
-	fixture_init(&f, "something else");
-	fixture_up(&f);
+	client_fixture_init(&f, "something else");
+	client_fixture_up(&f);
 	for (int i = 0; i < 3; i++)
 		send_text(&f, &sent[i], "q", "x");
 	connection_close(f.c);
 	assert_int_equal(send_text(&f, NULL, "q", "late"), GOFER_CANCELLED);
 	UNTIL(f.loop, f.closed == 1);
-	assert_string_equal(server_bodies(&f.server), "x x x");
+	assert_string_equal(fake_server_bodies(&f.server), "x x x");
 	assert_int_equal(sent[0].outcomes, 0); /* it calls back no more */
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void sends_in_its_callback(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {.again_on_outcome = true}, bad = {.again_on_outcome = true};
 
 	(void)state;
-	fixture_init(&f, "RabbitMQ");
-	f.server.nodes[0] = (struct server_node){.address = "/amq/queue/again",
-	                                         .condition = "amqp:not-found",
-	                                         .end_session = true};
-	fixture_up(&f);
+	client_fixture_init(&f, "RabbitMQ");
+	f.server.nodes[0] = (struct fake_server_node){.address = "/amq/queue/again",
+	                                              .condition = "amqp:not-found",
+	                                              .end_session = true};
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", "x");
 	send_text(&f, &bad, "\xff", "x");
 	UNTIL(f.loop, a.outcomes > 3 && bad.outcomes > 3);
 	assert_int_equal(a.outcome, OUTCOME_RELEASED);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 static void frees_in_its_callback(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		struct fixture f;
+		struct client_fixture f;
 		struct sent a = {.free_on_outcome = true}, b = {0};
 
-		fixture_init(&f, "something else");
+		client_fixture_init(&f, "something else");
 		f.server.nodes[0] =
-			(struct server_node){.address = "nope", .condition = "amqp:not-found"};
-		f.server.nodes[1] = (struct server_node){.address = "*", .hold = i == 2};
-		fixture_up(&f);
+			(struct fake_server_node){.address = "nope", .condition = "amqp:not-found"};
+		f.server.nodes[1] = (struct fake_server_node){.address = "*", .hold = i == 2};
+		client_fixture_up(&f);
 		send_text(&f, &a, i == 1 ? "nope" : "q", "a");
 		send_text(&f, &b, i == 1 ? "nope" : "q", "b");
 		if (i == 2) {
 			UNTIL(f.loop, f.server.count == 2);
-			server_vanish(&f.server);
+			fake_server_vanish(&f.server);
 		}
 		UNTIL(f.loop, !f.c);
 		turn(f.loop, 0.02);
 		assert_int_equal(b.outcomes, 0);
-		fixture_release(&f);
+		client_fixture_release(&f);
 	}
 }
 
 static void a_link_that_ends_idle(void **state)
 {
-	struct fixture f;
+	struct client_fixture f;
 	struct sent a = {0}, b = {0};
 
 	(void)state;
-	fixture_init(&f, "gofer");
+	client_fixture_init(&f, "gofer");
 	f.server.relay = true;
-	fixture_up(&f);
+	client_fixture_up(&f);
 	send_text(&f, &a, "q", "a");
 	await(&f, &a, OUTCOME_ACCEPTED);
-	server_detach(&f.server, server_receiver(&f.server, ""), "");
+	fake_server_detach(&f.server, fake_server_receiver(&f.server, ""), "");
 	turn(f.loop, 0.02);
 	send_text(&f, &b, "q", "b");
 	await(&f, &b, OUTCOME_ACCEPTED);
 	assert_int_equal(f.server.attached, 2);
-	fixture_release(&f);
+	client_fixture_release(&f);
 }
 
 int main(void)
