@@ -14,21 +14,24 @@ void link_init(struct link *l, struct peer *p, pn_link_t *pn, const struct link_
 	pn_link_set_context(pn, l);
 }
 
-static void close_with(pn_link_t *pn, const char *condition, const char *text)
+/* Freed at once, for a client that was detached may attach again under the same name before it
+ * answers; proton keeps its own part of it until then. */
+static void end(pn_link_t *pn, const char *condition, const char *text)
 {
 	if (condition) {
 		pn_condition_set_name(pn_link_condition(pn), condition);
 		pn_condition_set_description(pn_link_condition(pn), text);
 	}
 	pn_link_close(pn);
+	pn_link_free(pn);
 }
 
 void link_detach(struct link *l, const char *condition, const char *text)
 {
-	close_with(l->pn, condition, text);
 	pn_link_set_context(l->pn, NULL);
 	LIST_REMOVE(l, entry);
 	peer_wake(l->peer);
+	end(l->pn, condition, text);
 	l->ops->free(l);
 }
 
@@ -37,7 +40,7 @@ void link_refuse(struct peer *p, pn_link_t *pn, const char *condition, const cha
 	pn_terminus_set_type(pn_link_source(pn), PN_UNSPECIFIED);
 	pn_terminus_set_type(pn_link_target(pn), PN_UNSPECIFIED);
 	pn_link_open(pn);
-	close_with(pn, condition, text);
+	end(pn, condition, text);
 	peer_wake(p);
 }
 

@@ -3,8 +3,9 @@
  * link: a remote peer's link: what is common to those that bring messages (link_in.c) and those that
  * take them (link_out.c).
  *
- * The struct lives from the attach to the detach of either side, or to the end of its connection;
- * proton's link may live longer, and has no context then. Nothing here outlives its peer.
+ * The struct lives from the attach to the detach of either side, or to the end of its connection; with it
+ * goes our hold on proton's link, which lives on without a context until the peer has detached too.
+ * Nothing here outlives its peer.
  *
  * Thread: the loop's.
  */
@@ -43,7 +44,7 @@ void link_out_unchoke(struct peer *p);
 
 /* For the two kinds. */
 void link_init(struct link *l, struct peer *p, pn_link_t *pn, const struct link_ops *ops);
-/* Closes with a condition and frees; no condition: an answer to the peer's own detach. */
+/* Detaches with a condition and frees; no condition: an answer to the peer's own detach. */
 void link_detach(struct link *l, const char *condition, const char *text);
 /* Attaches without a terminus and detaches at once, as the standard has it. */
 void link_refuse(struct peer *p, pn_link_t *pn, const char *condition, const char *text);

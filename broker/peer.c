@@ -16,7 +16,7 @@
 #define SESSION_LINKS_MAX 1024 /* of a session */
 #define LINKS_MAX 4096         /* of a peer */
 #define GREETING_MS 10000      /* from connecting to the open frame */
-#define CLOSING_MS 2000        /* from our close frame to the peer's */
+#define CLOSING_MS 1000        /* from our close frame to the peer's */
 #define WATCH_S 0.5
 
 /* --- those that must get on ------------------------------------------------------------- */
@@ -101,7 +101,8 @@ static void on_session_open(struct peer *p, pn_event_t *event)
 	pn_session_open(pn_event_session(event));
 }
 
-/* Counts the links that proton keeps, refused ones too: a session's in its context. */
+/* Counts the links that proton keeps until the peer has detached them, refused ones too: a session's in
+ * its context. */
 static bool count_link(struct peer *p, pn_link_t *pn)
 {
 	pn_session_t *session = pn_link_session(pn);
@@ -132,7 +133,7 @@ static void on_link_open(struct peer *p, pn_event_t *event)
 		link_in_open(p, pn);
 }
 
-/* A link of which proton has no context is one that was refused, or is being closed. */
+/* A link without a context was refused, or detached from here: it waits for the peer's answer. */
 static void on_link_flow(struct peer *p, pn_event_t *event)
 {
 	struct link *l = pn_link_get_context(pn_event_link(event));
@@ -162,15 +163,13 @@ static void on_link_close(struct peer *p, pn_event_t *event)
 
 	if (l)
 		link_detach(l, NULL, NULL);
-	else
-		pn_link_close(pn);
 	uncount_link(p, pn);
-	pn_link_free(pn);
 }
 
 static void on_link_detach(struct peer *p, pn_event_t *event)
 {
-	pn_link_detach(pn_event_link(event));
+	if (pn_link_get_context(pn_event_link(event)))
+		pn_link_detach(pn_event_link(event));
 	on_link_close(p, event);
 }
 
