@@ -252,7 +252,9 @@ struct words {
 
 static struct words words_of(struct slice text)
 {
-	return (struct words){text.data, text.data + text.size, !text.size};
+	if (!text.size)
+		return (struct words){"", "", true};
+	return (struct words){text.data, text.data + text.size, false};
 }
 
 static struct slice next_word(struct words *w)

@@ -382,7 +382,7 @@ static void describe_reply(struct request *r, const char *opcode, const char *co
 
 	pn_message_set_content_type(r->reply, content_type);
 	pn_message_set_address(r->reply, pn_message_get_reply_to(r->message));
-	pn_data_copy(pn_message_correlation_id(r->reply), pn_message_correlation_id(r->message));
+	pn_message_set_correlation_id(r->reply, pn_message_get_correlation_id(r->message));
 	pn_data_put_map(properties);
 	pn_data_enter(properties);
 	value_put_text(properties, "method", "response");
