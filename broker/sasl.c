@@ -237,11 +237,16 @@ static bool on_init_server(pn_transport_t *transport)
 	return true;
 }
 
+/* Proton forgets the first mechanism's name when there is a second frame, which may come at any time:
+ * that is the end of the connection. */
 static void on_init(pn_transport_t *transport, const char *mechanism, const pn_bytes_t *recv)
 {
 	struct login *login = login_of(transport);
 
-	if (login->check || login->user || !mechanism)
+	if (login->check || login->user)
+		pnx_sasl_error(transport, "a second sasl-init frame",
+		               "amqp:connection:framing-error");
+	else if (!mechanism)
 		refuse(transport, PN_SASL_AUTH);
 	else if (login->sasl->anonymous && !strcmp(mechanism, "ANONYMOUS"))
 		admit(login, "anonymous");

@@ -26,6 +26,13 @@
 #include "broker/peer.h"
 #include "core/clock.h"
 
+/* Proton forgets the mechanism of a sasl-init frame when another one comes. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:pn_strndup\nleak:libqpid-proton\n";
+}
+
 #define QUEUE_MESSAGES 8
 #define MESSAGE_BYTES 4096
 
@@ -1165,6 +1172,30 @@ static void without_sasl(void **state)
 	buf_release(&out);
 }
 
+/* Proton takes such a frame at any time, and forgets something each time. */
+static void a_second_login(void **state)
+{
+	static const char init[] = "\0\0\0\x1a\2\1\0\0\0S\x41\xc0\x0d\2\xa3\x09"
+				   "ANONYMOUS\x40";
+	struct peer *peer = peer_new(&server, false, NULL);
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	driver_push(peer_driver(peer), "AMQP\3\1\0\0", 8);
+	driver_push(peer_driver(peer), init, sizeof(init) - 1);
+	driver_pull(peer_driver(peer), &out);
+	driver_push(peer_driver(peer), "AMQP\0\1\0\0", 8);
+	driver_push(peer_driver(peer), "\0\0\0\x11\2\0\0\0\0S\x10\xc0\4\1\xa1\1x", 17);
+	driver_pull(peer_driver(peer), &out);
+	turns();
+	assert_int_equal(server.peers_count, 1);
+	assert_int_equal(peer->deadline_ms, 0); /* the open frame was understood */
+	driver_push(peer_driver(peer), init, sizeof(init) - 1);
+	turns();
+	assert_int_equal(server.peers_count, 0);
+	buf_release(&out);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1172,6 +1203,7 @@ int main(void)
 		TEST(what_it_says_of_itself),
 		TEST(only_so_many_peers),
 		TEST(stopping_says_so),
+		TEST(a_second_login),
 		TEST(a_silent_client_is_cut_off),
 		TEST(too_many_links),
 		TEST(there_and_back),
