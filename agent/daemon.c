@@ -191,13 +191,14 @@ static enum gofer_err write_pid_file(const char *path, struct error *error)
 enum gofer_err daemon_lock(const char *directory, int *lock, struct error *error)
 {
 	char *lock_path = path_in(directory, LOCK_FILE), *pid_path = path_in(directory, PID_FILE);
-	enum gofer_err rc;
+	enum gofer_err rc = GOFER_NOMEM;
 
 	*lock = -1;
-	if (!lock_path || !pid_path)
-		rc = error_set(error, GOFER_NOMEM, "out of memory");
-	else
-		rc = make_directories(directory, error);
+	if (!lock_path || !pid_path) {
+		error_set(error, rc, "out of memory");
+		goto cleanup;
+	}
+	rc = make_directories(directory, error);
 	if (!rc)
 		rc = take_lock(lock_path, directory, lock, error);
 	if (!rc)
@@ -206,6 +207,7 @@ enum gofer_err daemon_lock(const char *directory, int *lock, struct error *error
 		close(*lock);
 		*lock = -1;
 	}
+cleanup:
 	free(lock_path);
 	free(pid_path);
 	return rc;

@@ -150,7 +150,7 @@ static void log_lines(const char *text, enum log_level level)
 struct process {
 	struct loop *loop;
 	struct agent *agent;
-	struct daemon *daemon;
+	struct daemon daemon;
 	struct loop_signal *signals[3];
 	struct loop_timer *watchdog;
 	bool hangup_ends;
@@ -164,7 +164,7 @@ static void on_ready(void *context)
 
 	snprintf(state, sizeof state, "READY=1\nSTATUS=%zu plugins", agent_instances(p->agent));
 	notify_send(state);
-	daemon_tell(p->daemon, EXIT_CODE_OK);
+	daemon_tell(&p->daemon, EXIT_CODE_OK);
 	trim();
 }
 
@@ -293,26 +293,24 @@ static void open_log(bool foreground)
 static int run_settings(struct process *p, const struct settings *settings, bool foreground,
                         const struct config_faults *faults, const struct config_faults *notes)
 {
-	struct daemon daemon = DAEMON_INIT;
 	struct error error = ERROR_NONE;
 	int code = EXIT_CODE_IO;
 
 	if (!foreground) {
 		fputs(buf_text(&faults->text), stderr);
-		enum gofer_err rc = daemon_fork(&daemon, &code, &error);
+		enum gofer_err rc = daemon_fork(&p->daemon, &code, &error);
 		if (rc == GOFER_IO)
 			fprintf(stderr, PROGRAM ": %s\n", error.text);
 		if (rc)
 			return code;
 	}
-	p->daemon = &daemon;
 	p->hangup_ends = foreground && isatty(STDIN_FILENO);
 	open_log(foreground);
 	settings_apply_logging(settings);
 	log_lines(buf_text(&faults->text), LOG_LEVEL_ERROR);
 	log_lines(buf_text(&notes->text), LOG_LEVEL_WARNING);
 	code = run_locked(p, settings);
-	daemon_tell(&daemon, code ? code : EXIT_CODE_RAISED);
+	daemon_tell(&p->daemon, code ? code : EXIT_CODE_RAISED);
 	log_close();
 	return code;
 }
@@ -321,7 +319,7 @@ static int run(void *options, int argc, char **argv)
 {
 	const struct agentd_options *o = options;
 	struct config_faults faults = {BUF_INIT, 0}, notes = {BUF_INIT, 0};
-	struct process process = {0};
+	struct process process = {.daemon = DAEMON_INIT};
 	struct settings *settings;
 	int code;
 

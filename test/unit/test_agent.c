@@ -517,6 +517,31 @@ static void test_broker_goes_and_comes_back(void **state)
 	broker_free(broker);
 }
 
+/* Plugins that reach one broker in one way share a connection; another way is another connection. */
+static void test_connections_are_shared(void **state)
+{
+	struct broker *broker = new_broker(0);
+	struct broker_stats stats;
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof text, "[messaging]\nurl=amqp://127.0.0.1:%u\n", broker_port(broker));
+	put("agent.conf", text);
+	put("plugins/a.conf", "[main]\nenabled=1\nplugin=test\n");
+	put("plugins/b.conf", "[main]\nenabled=1\nplugin=test\n[messaging]\nheartbeat=\n");
+	put("plugins/c.conf", "[main]\nenabled=1\nplugin=test\n[messaging]\nheartbeat=20\n");
+	put("plugins/d.conf", "[main]\nenabled=1\nplugin=test\n[messaging]\nheartbeat=20s\n");
+	start_agent((struct settings_source){0});
+	wait_for(is_ready, "ready");
+	broker_stats(broker, &stats);
+	assert_int_equal(stats.connections, 2);
+	assert_int_equal(stats.queues, 4);
+	stop_and_wait();
+	agent_free(agent);
+	agent = NULL;
+	broker_free(broker);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -534,6 +559,7 @@ int main(void)
 		TEST(test_listening_where_it_cannot),
 		TEST(test_never_run),
 		TEST(test_broker_goes_and_comes_back),
+		TEST(test_connections_are_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

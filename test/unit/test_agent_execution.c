@@ -4,9 +4,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/execution.h"
 #include "core/clock.h"
+#include "core/log.h"
 
 static void call_block(struct fixture *f, unsigned i)
 {
@@ -393,6 +395,41 @@ static void test_link_lost_and_back(void **state)
 	fixture_free(f);
 }
 
+/* What the log has about the queue; `refusals` attempts in vain, then it is there. */
+static size_t lines_said(struct fixture *f, unsigned refusals, double retry_s)
+{
+	FILE *said = tmpfile();
+	int saved = dup(STDERR_FILENO), c;
+	size_t lines = 0;
+
+	log_level("", LOG_LEVEL_INFO);
+	dup2(fileno(said), STDERR_FILENO);
+	for (unsigned i = 0; i < refusals; i++)
+		fake_down(f->fake, "not-found", retry_s);
+	fake_open(f->fake);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	log_level("", LOG_LEVEL_ERROR);
+	rewind(said);
+	while ((c = fgetc(said)) != EOF)
+		lines += c == '\n';
+	fclose(said);
+	return lines;
+}
+
+/* Once refused, once back, however often it was tried; the connection's loss is not the queue's to tell. */
+static void test_refusal_is_told_once(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	assert_true(instance_was_tried(f->instance));
+	assert_int_equal(lines_said(f, 5, 1.0), 2);
+	assert_int_equal(lines_said(f, 1, -1), 1);
+	assert_int_equal(f->fake->credit, 8);
+	fixture_free(f);
+}
+
 /* --- stopping ------------------------------------------------------------------------- */
 
 static void test_soft_stop(void **state)
@@ -499,6 +536,7 @@ int main(void)
 		cmocka_unit_test(test_backlog_of_one),
 		cmocka_unit_test(test_credit_after_refusals),
 		cmocka_unit_test(test_link_lost_and_back),
+		cmocka_unit_test(test_refusal_is_told_once),
 		cmocka_unit_test(test_soft_stop),
 		cmocka_unit_test(test_hard_stop),
 		cmocka_unit_test(test_stop_before_accepted),
