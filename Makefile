@@ -32,7 +32,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 ifneq ($(SANITIZE),)
-override LINK := shared
+# libFuzzer goes with static libraries, and they without proton's assertions, which any peer can fail
+override LINK := $(if $(FUZZER),static,shared)
 endif
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
@@ -168,7 +169,7 @@ bench: all bench-deps
 # --- installing -----------------------------------------------------------------------
 
 ROOT := $(DESTDIR)$(PREFIX)
-COMMANDS := goferd gofer-call gofer-admin gofer-plugin gofer-broker
+COMMANDS := goferd gofer-call gofer-plugin gofer-broker
 install: all
 	install -D -m 755 $(PROGRAM) $(ROOT)/bin/gofer
 	for link in $(COMMANDS); do ln -sf gofer $(ROOT)/bin/$$link; done

@@ -33,11 +33,12 @@ struct delivery;
 struct connection_options {
 	const struct url *url;    /* copied */
 	const char *container_id; /* NULL: a fresh one */
-	const char *cacert, *clientcert, *clientkey; /* files, PEM; NULL: the host's bundle, none, none */
-	bool no_host_validation;  /* TLS: take any host name */
-	double heartbeat_s;       /* peer silent for longer: connection is dead; 0: the default of 10 s */
+	const char *cacert, *clientcert,
+		*clientkey;      /* files, PEM; NULL: the host's bundle, none, none */
+	bool no_host_validation; /* TLS: take any host name */
+	double heartbeat_s; /* peer silent for longer: connection is dead; 0: the default of 10 s */
 	double connect_timeout_s; /* for one attempt, from name lookup to open frame; 0: 10 s */
-	bool persistent;          /* reconnect until closed; otherwise the first failure is the last */
+	bool persistent; /* reconnect until closed; otherwise the first failure is the last */
 };
 
 struct connection_events {
@@ -45,7 +46,8 @@ struct connection_events {
 	void (*on_up)(struct connection *c, void *context);
 	/* Lost, or an attempt failed. `retry_s`: the next attempt comes in that many seconds; negative:
 	 * none will, all that waits is given up after this call. */
-	void (*on_down)(struct connection *c, const struct error *why, double retry_s, void *context);
+	void (*on_down)(struct connection *c, const struct error *why, double retry_s,
+	                void *context);
 	/* After connection_close(): all is over, connection_free() may be called. NULL allowed. */
 	void (*on_closed)(struct connection *c, void *context);
 };
@@ -106,7 +108,8 @@ void delivery_settle(struct delivery *d, enum outcome outcome, const struct erro
 /* Sending. */
 struct send_options {
 	const char *address;
-	const struct message *message; /* encoded before the call returns; `to` and `subject` are set
+	const struct message
+		*message; /* encoded before the call returns; `to` and `subject` are set
 	                                * here as the broker needs them */
 	bool request; /* a call's request: an address that does not exist is worth finding out */
 	/* What became of it, once; `why` says more where it was not accepted. NULL allowed. */

@@ -17,7 +17,8 @@ struct connection_ops {
 	const char *(*product)(const struct connection *c);
 	enum message_body (*request_body)(const struct connection *c);
 	enum gofer_err (*send)(struct connection *c, const struct send_options *options);
-	struct receiver *(*receiver_open)(struct connection *c, const struct receiver_options *options,
+	struct receiver *(*receiver_open)(struct connection *c,
+	                                  const struct receiver_options *options,
 	                                  const struct receiver_events *events, void *context);
 	void (*receiver_credit)(struct receiver *r, unsigned n);
 	void (*receiver_close)(struct receiver *r);

@@ -53,7 +53,7 @@ static int by_value(const void *a, const void *b)
 static int request(natsConnection *nc, const char *subject, size_t count)
 {
 	char body[BODY_SIZE];
-	uint64_t *took = calloc(count, sizeof(*took));
+	uint64_t *took = calloc(count, sizeof(*took)), median, worst;
 	size_t i;
 
 	if (!took)
@@ -63,13 +63,16 @@ static int request(natsConnection *nc, const char *subject, size_t count)
 		natsMsg *reply = NULL;
 		uint64_t start = now_ns();
 
-		check(natsConnection_Request(&reply, nc, subject, body, sizeof(body), 5000), "request");
+		check(natsConnection_Request(&reply, nc, subject, body, sizeof(body), 5000),
+		      "request");
 		took[i] = now_ns() - start;
 		natsMsg_Destroy(reply);
 	}
 	qsort(took, count, sizeof(*took), by_value);
+	median = took[count / 2];
+	worst = took[count * 99 / 100];
 	printf("{\"calls\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f}\n", count,
-	       (double)took[count / 2] / 1e3, (double)took[count * 99 / 100] / 1e3);
+	       (double)median / 1e3, (double)worst / 1e3);
 	free(took);
 	return 0;
 }

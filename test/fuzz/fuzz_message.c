@@ -18,7 +18,7 @@ static void require(bool holds)
 static bool same(struct slice a, struct slice b)
 {
 	return !a.data == !b.data && a.size == b.size &&
-		(!a.size || !memcmp(a.data, b.data, a.size));
+		(!a.data || !memcmp(a.data, b.data, a.size));
 }
 
 static void same_header(const struct message *a, const struct message *b)
