@@ -11,6 +11,8 @@
 
 #define GOOD "\"request\": {\"classname\": \"Test\", \"method\": \"echo\", \"args\": [1]}"
 
+#define ARGS_NO_LIST "\"request\": {\"classname\": \"Test\", \"method\": \"echo\", \"args\": {}}"
+
 static struct fake_delivery *send_text(struct fixture *f, const char *text, const char *reply_to)
 {
 	return fake_deliver(f->fake, &fixture_message, text, strlen(text), reply_to);
@@ -196,8 +198,7 @@ static void test_malformed_request(void **state)
 		"{\"version\": \"2.0\", \"replyto\": \"R\", " GOOD "}",
 		"{\"version\": \"2.0\", \"sn\": null, \"replyto\": \"R\", " GOOD "}",
 		"{\"version\": \"2.0\", \"sn\": \"\", \"replyto\": \"R\", " GOOD "}",
-		"{\"version\": \"2.0\", \"sn\": \"s\", \"replyto\": \"R\", \"request\": "
-		"{\"classname\": \"Test\", \"method\": \"echo\", \"args\": {}}}",
+		"{\"version\": \"2.0\", \"sn\": \"s\", \"replyto\": \"R\", " ARGS_NO_LIST "}",
 	};
 
 	(void)state;
