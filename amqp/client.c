@@ -162,6 +162,8 @@ static void lost(struct client *c, const struct error *why)
 
 	if (!final.code)
 		error_set(&final, GOFER_UNREACHABLE, "the broker closed the connection");
+	if (c->broken)
+		error_prefix(&final, "the broker broke the protocol");
 	if (final.code == GOFER_IO && c->state != CLIENT_UP)
 		final.code = GOFER_UNREACHABLE;
 	if (c->tls)
@@ -188,6 +190,7 @@ static void on_closed(struct driver *d, const struct error *why, void *context)
 
 void client_violation(struct client *c, const char *what)
 {
+	c->broken = true;
 	driver_abort(c->driver, GOFER_PROTOCOL, what);
 }
 
@@ -195,6 +198,7 @@ void client_violation(struct client *c, const char *what)
 
 static enum gofer_err open_driver(struct client *c, struct error *error)
 {
+	c->broken = false;
 	c->driver = driver_new(c->loop, false, &driver_handler, c);
 	if (!c->driver)
 		return error_set(error, GOFER_NOMEM, "out of memory");
@@ -287,6 +291,8 @@ static void on_event(struct driver *d, pn_event_t *event, void *context)
 {
 	struct client *c = context;
 
+	if (c->broken)
+		return;
 	client_enter(c);
 	switch (pn_event_type(event)) {
 	case PN_CONNECTION_REMOTE_OPEN: on_remote_open(c, driver_connection(d)); break;
@@ -487,6 +493,7 @@ struct connection *client_new(struct loop *loop, const struct connection_options
 	c->events = events;
 	c->context = context;
 	c->persistent = options->persistent;
+	c->fresh_container = !options->container_id;
 	c->task.run = on_task;
 	c->dialect = dialect_find("");
 	set_times(c, options);

@@ -62,7 +62,8 @@ struct client {
 	struct url url;
 	char *peer; /* "host:port", for messages */
 	char *container;
-	struct tls *tls; /* NULL: none */
+	bool fresh_container; /* made up here, so that nobody else has it */
+	struct tls *tls;      /* NULL: none */
 	double heartbeat_s;
 	double timeout_s; /* of one attempt to connect, of one attach, of one management request */
 	bool persistent;
@@ -86,7 +87,8 @@ struct client {
 	struct driver *driver;
 	char *product;
 	const struct dialect *dialect;
-	bool relay; /* messages may go through a link to no node */
+	bool broken; /* the peer broke the rules: what else it did is not looked at */
+	bool relay;  /* messages may go through a link to no node */
 	unsigned sessions, sessions_max;
 	uint64_t links; /* made so far: their names */
 

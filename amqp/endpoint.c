@@ -28,7 +28,7 @@ enum gofer_err endpoint_make(struct endpoint *e, bool sender, const char *name, 
 	pn_link_set_context(e->link, e);
 	if (sender)
 		pn_link_set_snd_settle_mode(e->link, PN_SND_UNSETTLED);
-	e->open = false;
+	e->begun = e->open = false;
 	c->sessions++;
 	return GOFER_OK;
 }
@@ -43,8 +43,34 @@ void endpoint_open(struct endpoint *e)
 /* Left to the engine, they would be settled without a word about what became of them. */
 static void release_deliveries(pn_link_t *link)
 {
-	for (pn_delivery_t *d = pn_unsettled_head(link); d; d = pn_unsettled_next(d))
+	pn_delivery_t *d;
+
+	while ((d = pn_unsettled_head(link))) {
 		pn_delivery_update(d, PN_RELEASED);
+		pn_delivery_settle(d);
+	}
+}
+
+/* What a session's context says when it is no endpoint's any more. */
+static char unanswered, answered, freed;
+
+static struct endpoint *endpoint_of(pn_session_t *session)
+{
+	void *context = pn_session_get_context(session);
+
+	return context == &unanswered || context == &answered || context == &freed ? NULL : context;
+}
+
+/* Frees a session that both sides have ended; no sooner, or what a peer may still do to it would find it
+ * half gone in the engine. */
+static void close_session(pn_session_t *session)
+{
+	pn_session_close(session);
+	if (pn_session_get_context(session) == &freed ||
+	    !(pn_session_state(session) & PN_REMOTE_CLOSED))
+		return;
+	pn_session_set_context(session, &freed);
+	pn_session_free(session); /* and its link */
 }
 
 /* A session that the peer has ended is sent no more detach. */
@@ -54,8 +80,7 @@ static void bury(pn_session_t *session, pn_link_t *link)
 		release_deliveries(link);
 	if (!(pn_session_state(session) & PN_REMOTE_CLOSED))
 		pn_link_close(link);
-	pn_session_close(session);
-	pn_session_free(session); /* and the link */
+	close_session(session);
 }
 
 static bool is_answered(pn_session_t *session, pn_link_t *link)
@@ -68,7 +93,7 @@ void endpoint_lost(struct endpoint *e)
 {
 	if (!e->session)
 		return;
-	pn_session_set_context(e->session, NULL);
+	pn_session_set_context(e->session, e->begun ? &answered : &unanswered);
 	pn_link_set_context(e->link, NULL);
 	e->session = NULL;
 	e->link = NULL;
@@ -91,7 +116,7 @@ void endpoint_close(struct endpoint *e)
 /* Nobody's any more, but its answer was still to come. */
 static bool is_abandoned(pn_session_t *session)
 {
-	return !pn_session_get_context(session) && pn_session_state(session) & PN_LOCAL_ACTIVE;
+	return !endpoint_of(session) && pn_session_state(session) & PN_LOCAL_ACTIVE;
 }
 
 static void end(struct endpoint *e, pn_condition_t *condition)
@@ -114,22 +139,30 @@ static bool is_refusal(pn_link_t *link)
 	return pn_terminus_get_type(remote) == PN_UNSPECIFIED;
 }
 
+/* Proton takes a second answer to a begin, and then frees the session too early: it must not come to
+ * that. */
 static void on_session_open(struct client *c, pn_session_t *session)
 {
+	struct endpoint *e = endpoint_of(session);
+
 	if (pn_session_state(session) & PN_LOCAL_UNINIT)
 		client_violation(c, "it began a session of its own");
+	else if (e ? e->begun : pn_session_get_context(session) == &answered)
+		client_violation(c, "it answered a begin twice");
+	else if (e)
+		e->begun = true;
+	else
+		pn_session_set_context(session, &answered);
 }
 
 static void on_session_end(pn_session_t *session)
 {
-	struct endpoint *e = pn_session_get_context(session);
+	struct endpoint *e = endpoint_of(session);
 
-	if (e) {
+	if (e)
 		end(e, pn_session_remote_condition(session));
-	} else if (is_abandoned(session)) {
-		pn_session_close(session);
-		pn_session_free(session);
-	}
+	else
+		close_session(session);
 }
 
 /* Both ends of it are gone, and its channel is free: no sooner may the next session have it. */

@@ -35,7 +35,7 @@ struct endpoint {
 	struct client *client;
 	pn_session_t *session; /* NULL: neither attached nor attaching */
 	pn_link_t *link;
-	bool open;
+	bool begun, open; /* the begin was answered; the attach was, and not refused */
 };
 
 /* Makes the link, with termini to be filled in; endpoint_open() then sends the attach. GOFER_FULL: the

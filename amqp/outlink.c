@@ -370,12 +370,6 @@ static void refused(struct outlink *l, enum condition_kind kind, const struct er
 	}
 }
 
-/* The queue is there, but a receiver may not have it. */
-static bool is_found_by_probe(enum condition_kind kind, const struct error *why)
-{
-	return kind != CONDITION_MISSING && strstr(why->text, "resource-locked");
-}
-
 /* An open link has ended for a reason that will come again: because of one of the messages that were on
  * their way. The only one it was, or else one that is found by sending them singly. */
 static void blame(struct outlink *l, enum condition_kind kind, const struct error *why)
@@ -425,8 +419,9 @@ static void on_end(struct endpoint *e, enum condition_kind kind, const struct er
 
 	if (l->state == OUTLINK_OPEN)
 		was_open(l, kind, why);
-	else if (l->state == OUTLINK_PROBING && is_found_by_probe(kind, why))
-		attach(l, false);
+	else if (l->state == OUTLINK_PROBING && kind != CONDITION_MISSING)
+		attach(l,
+		       false); /* it is there, but not for a receiver of ours: somebody has it alone */
 	else
 		refused(l, kind, why);
 }

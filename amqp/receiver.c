@@ -222,13 +222,14 @@ static void set_source(struct client_receiver *r, const char *node)
 		                   pn_bytes(strlen(dialect->capability), dialect->capability));
 }
 
-/* The name of a link that makes a queue must not be another process's: it may be the queue's. */
+/* The link's name may become part of the queue's, beside the container's: somebody else may have the same
+ * one, unless it was made up here. */
 static enum gofer_err make_endpoint(struct client_receiver *r, const char *node,
                                     struct error *error)
 {
 	char unique[UUID_TEXT_SIZE];
 
-	if (node)
+	if (node || r->endpoint.client->fresh_container)
 		return endpoint_make(&r->endpoint, false, NULL, error);
 	uuid_generate(unique);
 	return endpoint_make(&r->endpoint, false, unique, error);
