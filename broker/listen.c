@@ -122,7 +122,7 @@ static uint16_t *port_of(struct sockaddr *address)
 
 static uint16_t bound_port(int fd)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t size = sizeof(address);
 
 	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
