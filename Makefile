@@ -5,6 +5,7 @@
 #   make demo            an agent, and calls to it
 #   make test            test-unit, test-fuzz, test-cli, test-interop; each is a target of its own
 #   make test-brokers    agent and callers through real brokers
+#   make test-valgrind   agent and call under valgrind
 #   make lint            formatting, static analysis, and who may include whom
 #   make fuzz            FUZZ_RUNS executions of each fuzz target (clang's libFuzzer)
 #   make coverage        how many lines the tests reach
@@ -94,7 +95,7 @@ $(DEPS)/%.mk: tools/deps
 
 # --- building -------------------------------------------------------------------------
 
-.PHONY: all deps demo test test-unit test-fuzz test-cli test-interop test-brokers lint
+.PHONY: all deps demo test test-unit test-fuzz test-cli test-interop test-brokers test-valgrind lint
 .PHONY: fuzz coverage bench install clean help
 .DELETE_ON_ERROR:
 
@@ -132,7 +133,7 @@ $(FUZZ): %: %.o $(if $(FUZZER),,$(OUT)/test/fuzz/replay.o) $(LIBRARY)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ $(DEPS_LIBS)
 
 $(UNIT:%=%.o) $(UNIT_HELP): | test-deps
-.PHONY: test-deps brokers-deps fuzz-deps lint-deps coverage-deps bench-deps fuzz-run
+.PHONY: test-deps brokers-deps fuzz-deps lint-deps coverage-deps bench-deps fuzz-run valgrind-run
 test-deps brokers-deps fuzz-deps lint-deps coverage-deps bench-deps: %-deps:
 	@tools/deps $*
 
@@ -146,6 +147,11 @@ test-cli test-interop: test-%: all test-deps
 	@test/run $*
 test-brokers: all test-deps brokers-deps
 	@test/run brokers
+
+test-valgrind: test-deps
+	@$(MAKE) --no-print-directory LINK=shared valgrind-run
+valgrind-run: all
+	@test/run valgrind
 
 demo: all
 	@test/demo.sh
