@@ -285,6 +285,9 @@ static void on_delivery(struct fake_server *s, pn_link_t *link, pn_delivery_t *d
 			pn_delivery_settle(delivery);
 		return;
 	}
+	/* A broker is done with a link that it has detached. */
+	if (pn_link_state(link) & PN_LOCAL_CLOSED)
+		return;
 	if (!pn_delivery_readable(delivery) || pn_delivery_partial(delivery))
 		return;
 	size = pn_delivery_pending(delivery);

@@ -100,6 +100,91 @@ static void a_temporary_queue_has_the_address_of_the_broker(void **state)
 	client_fixture_release(&f);
 }
 
+/* Nobody else's queue may have the name that the broker makes of it. */
+static void a_container_of_several_processes(void **state)
+{
+	struct client_fixture f;
+	struct probe p = {0};
+
+	(void)state;
+	client_fixture_init(&f, "gofer");
+	f.options.container_id = "all of us";
+	client_fixture_start(&f);
+	probe_open(&f, &p, NULL);
+	UNTIL(f.loop, p.opens == 1);
+	assert_int_equal(strlen(pn_link_name(fake_server_sender(&f.server, "temp-1"))), 36);
+	client_fixture_release(&f);
+}
+
+static void a_broker_without_temporary_queues(void **state)
+{
+	struct client_fixture f;
+	struct probe a = {0}, b = {0}, c = {0};
+
+	(void)state;
+	client_fixture_init(&f, "RabbitMQ");
+	f.options.persistent = true;
+	client_fixture_start(&f);
+	probe_open(&f, &a, NULL);
+	probe_open(&f, &b, NULL);
+	UNTIL(f.loop, a.opens == 1 && b.opens == 1);
+	assert_int_equal(strlen(a.address), 36);
+	assert_string_not_equal(a.address, b.address);
+	assert_int_equal(f.server.last_durability, PN_NONDURABLE);
+	assert_memory_equal(f.server.last_source, "/queue/", 7);
+	/* The same ones after a reconnect, and for the next receiver. */
+	memcpy(c.address, a.address, sizeof(c.address));
+	fake_server_vanish(&f.server);
+	UNTIL(f.loop, a.opens == 2);
+	assert_string_equal(a.address, c.address);
+	probe_close(&a);
+	probe_open(&f, &c, NULL);
+	UNTIL(f.loop, c.opens == 1);
+	assert_string_equal(a.address, c.address);
+	client_fixture_release(&f);
+}
+
+static void a_queue_that_is_otherwise(void **state)
+{
+	struct client_fixture f;
+	struct probe p = {0};
+
+	(void)state;
+	client_fixture_init(&f, "RabbitMQ");
+	f.server.nodes[0] = (struct fake_server_node){.address = "/queue/q",
+	                                              .condition = "amqp:precondition-failed",
+	                                              .end_session = true};
+	client_fixture_start(&f);
+	probe_open(&f, &p, "q");
+	UNTIL(f.loop, p.opens == 1);
+	assert_string_equal(f.server.last_source, "/amq/queue/q");
+	assert_string_equal(p.address, "q");
+	assert_int_equal(p.downs, 0);
+	client_fixture_release(&f);
+}
+
+static void no_more_sessions(void **state)
+{
+	struct client_fixture f;
+	struct probe a = {0}, b = {0}, c = {0};
+
+	(void)state;
+	client_fixture_init(&f, "gofer");
+	f.server.channel_max = 1; /* which makes two */
+	client_fixture_start(&f);
+	probe_open(&f, &a, "a");
+	probe_open(&f, &b, "b");
+	UNTIL(f.loop, a.opens == 1 && b.opens == 1);
+	probe_open(&f, &c, "c");
+	UNTIL(f.loop, c.downs == 1);
+	assert_int_equal(c.why.code, GOFER_FULL);
+	assert_non_null(strstr(c.why.text, "2 sessions"));
+	probe_close(&a);
+	UNTIL(f.loop, c.opens == 1);
+	assert_int_equal(f.downs, 0);
+	client_fixture_release(&f);
+}
+
 /* --- credit --------------------------------------------------------------------------------- */
 
 static void no_credit_before_the_attach_is_answered(void **state)
@@ -570,22 +655,51 @@ static void the_connection_freed_in_callbacks(void **state)
 	}
 }
 
-/* Its end must wait for the answer to its begin. */
+/* Its end must wait for the answer, or the engine takes the answer for a fault. */
 static void closed_before_it_is_answered(void **state)
 {
 	struct client_fixture f;
 	struct probe p = {0}, next = {0};
+	pn_link_t *link;
 
 	(void)state;
 	client_fixture_init(&f, "gofer");
+	f.server.nodes[0] = (struct fake_server_node){.address = "q", .mute = true};
 	client_fixture_up(&f);
 	probe_open(&f, &p, "q");
-	loop_run_once(f.loop, 0);
-	loop_run_once(f.loop, 0);
+	UNTIL(f.loop, f.server.last_source[0]);
 	probe_close(&p);
 	probe_open(&f, &next, "next");
 	UNTIL(f.loop, next.opens == 1);
+	assert_int_equal(f.server.sessions, 2);
+	link = pn_link_head(driver_connection(f.server.driver), PN_LOCAL_UNINIT);
+	pn_terminus_copy(pn_link_source(link), pn_link_remote_source(link));
+	pn_link_open(link);
+	driver_wake(f.server.driver);
 	UNTIL(f.loop, f.server.sessions == 1);
+	assert_int_equal(f.downs, 0);
+	client_fixture_release(&f);
+}
+
+/* The answer is that its session ends. */
+static void closed_before_it_is_refused(void **state)
+{
+	struct client_fixture f;
+	struct probe p = {0};
+	pn_session_t *session;
+
+	(void)state;
+	client_fixture_init(&f, "RabbitMQ");
+	f.server.nodes[0] = (struct fake_server_node){.address = "/queue/q", .mute = true};
+	client_fixture_up(&f);
+	probe_open(&f, &p, "q");
+	UNTIL(f.loop, f.server.last_source[0]);
+	probe_close(&p);
+	turn(f.loop, 0.02);
+	session = pn_session_head(driver_connection(f.server.driver), PN_LOCAL_ACTIVE);
+	pn_session_close(session);
+	driver_wake(f.server.driver);
+	UNTIL(f.loop, f.server.sessions == 0);
 	assert_int_equal(f.downs, 0);
 	client_fixture_release(&f);
 }
@@ -619,6 +733,10 @@ int main(void)
 		cmocka_unit_test(a_queue_is_durable_where_asked),
 		cmocka_unit_test(an_unknown_broker_is_told_that_it_is_a_queue),
 		cmocka_unit_test(a_temporary_queue_has_the_address_of_the_broker),
+		cmocka_unit_test(a_container_of_several_processes),
+		cmocka_unit_test(a_broker_without_temporary_queues),
+		cmocka_unit_test(a_queue_that_is_otherwise),
+		cmocka_unit_test(no_more_sessions),
 		cmocka_unit_test(no_credit_before_the_attach_is_answered),
 		cmocka_unit_test(credit_is_forgotten_with_the_link),
 		cmocka_unit_test(credit_is_told_by_halves),
@@ -639,6 +757,7 @@ int main(void)
 		cmocka_unit_test(closed_in_its_callbacks),
 		cmocka_unit_test(the_connection_freed_in_callbacks),
 		cmocka_unit_test(closed_before_it_is_answered),
+		cmocka_unit_test(closed_before_it_is_refused),
 		cmocka_unit_test(silent_after_a_close),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,6 +194,25 @@ static void rabbitmq_is_asked_by_a_receiver(void **state)
 	client_fixture_release(&f);
 }
 
+/* Somebody has the queue alone: it is there. */
+static void a_queue_that_is_no_receivers(void **state)
+{
+	struct client_fixture f;
+	struct sent a = {0};
+
+	(void)state;
+	client_fixture_init(&f, "RabbitMQ");
+	f.server.nodes[0] = (struct fake_server_node){.address = "/amq/queue/q",
+	                                              .condition = "amqp:unauthorized-access",
+	                                              .refusals = 1,
+	                                              .end_session = true};
+	client_fixture_up(&f);
+	send_request(&f, &a, "q", "a");
+	await(&f, &a, OUTCOME_ACCEPTED);
+	assert_int_equal(f.server.refused, 1);
+	client_fixture_release(&f);
+}
+
 static void a_name_that_rabbitmq_can_not_take(void **state)
 {
 	struct client_fixture f;
@@ -412,6 +431,31 @@ static void waits_for_credit(void **state)
 	await(&f, &a, OUTCOME_ACCEPTED);
 	await(&f, &b, OUTCOME_ACCEPTED); /* each message taken is a credit more */
 	assert_string_equal(fake_server_bodies(&f.server), "x a b");
+	client_fixture_release(&f);
+}
+
+/* Credit that can't be used is given back when the broker asks for it. */
+static void credit_is_drained(void **state)
+{
+	struct client_fixture f;
+	struct sent a = {0}, b = {0};
+	pn_link_t *link;
+
+	(void)state;
+	client_fixture_init(&f, "gofer");
+	f.server.relay = true;
+	client_fixture_up(&f);
+	send_text(&f, &a, "q", "a");
+	await(&f, &a, OUTCOME_ACCEPTED);
+	link = fake_server_receiver(&f.server, "");
+	pn_link_drain(link, 0);
+	driver_wake(f.server.driver);
+	UNTIL(f.loop, pn_link_credit(link) == 0);
+	pn_link_set_drain(link, false);
+	pn_link_flow(link, 1);
+	driver_wake(f.server.driver);
+	send_text(&f, &b, "q", "b");
+	await(&f, &b, OUTCOME_ACCEPTED);
 	client_fixture_release(&f);
 }
 
@@ -680,6 +724,7 @@ int main(void)
 		cmocka_unit_test(a_relay_that_is_refused_after_all),
 		cmocka_unit_test(no_such_address),
 		cmocka_unit_test(rabbitmq_is_asked_by_a_receiver),
+		cmocka_unit_test(a_queue_that_is_no_receivers),
 		cmocka_unit_test(a_name_that_rabbitmq_can_not_take),
 		cmocka_unit_test(a_passing_refusal),
 		cmocka_unit_test(a_denied_address),
@@ -689,6 +734,7 @@ int main(void)
 		cmocka_unit_test(too_large_for_the_broker),
 		cmocka_unit_test(a_poisonous_message),
 		cmocka_unit_test(waits_for_credit),
+		cmocka_unit_test(credit_is_drained),
 		cmocka_unit_test(there_is_a_bound),
 		cmocka_unit_test(many_addresses_few_idle_links),
 		cmocka_unit_test(few_sessions),
