@@ -220,8 +220,7 @@ void session_on_outcome(void *context, enum outcome outcome, const struct error 
 		return;
 	}
 	if (outcome == OUTCOME_RELEASED || (why && why->code == GOFER_NOTFOUND))
-		session_fail(s, EXIT_CODE_UNREACHABLE, "no such address: %s%s%s%s", address,
-		             more ? " (" : "", more ? more : "", more ? ")" : "");
+		session_fail(s, EXIT_CODE_UNREACHABLE, "no such address: %s", address);
 	else
 		session_fail(s, why ? code_of(why) : EXIT_CODE_UNREACHABLE,
 		             "%s: the broker did not take the request%s%s", address,
