@@ -255,6 +255,7 @@ static void answer(pn_link_t *pn, const struct node *owned)
 
 	pn_terminus_copy(pn_link_source(pn), pn_link_remote_source(pn));
 	pn_terminus_copy(target, pn_link_remote_target(pn));
+	pn_data_clear(pn_terminus_capabilities(target));
 	if (owned)
 		pn_terminus_set_address(target, owned->text);
 	pn_link_set_snd_settle_mode(pn, pn_link_remote_snd_settle_mode(pn));

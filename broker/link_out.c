@@ -197,6 +197,7 @@ static void answer(pn_link_t *pn, const struct link_out *out)
 
 	pn_terminus_copy(source, asked);
 	pn_terminus_copy(pn_link_target(pn), pn_link_remote_target(pn));
+	pn_data_clear(pn_terminus_capabilities(source));
 	filter_confirm(pn_terminus_filter(source), pn_terminus_filter(asked));
 	if (pn_terminus_is_dynamic(asked))
 		pn_terminus_set_address(source, out->owned->text);

@@ -243,12 +243,30 @@ def test_many_messages_from_many(broker):
         c.close()
 
 
+def resident(broker):
+    with open(f"/proc/{broker.process.pid}/statm") as f:
+        return int(f.read().split()[1]) * 4096
+
+
+def test_a_slow_consumer_is_not_read_ahead_for(connection, broker):
+    """What it has credit for stays in the queue, once, until its connection can take more."""
+    slow = connect(broker)
+    receiver = slow.create_receiver("q", credit=0)
+    receiver.link.flow(1000)
+    flush(slow)
+    sender = connection.create_sender("q")
+    before = resident(broker)
+    for i in range(100):
+        sender.send(Message(body=bytes([i]) * 500_000))
+    assert resident(broker) - before < 80_000_000
+    for i in range(100):
+        assert receiver.receive().body[0] == i
+        receiver.accept()
+    slow.close()
+
+
 @pytest.mark.skipif(bool(os.environ.get("SANITIZE")), reason="a sanitizer keeps what is freed")
 def test_memory_is_given_back(connection, broker):
-    def resident():
-        with open(f"/proc/{broker.process.pid}/statm") as f:
-            return int(f.read().split()[1]) * 4096
-
     def some():
         sender = connection.create_sender("q", options=AtMostOnce())
         receiver = connection.create_receiver("q", credit=500)
@@ -260,7 +278,7 @@ def test_memory_is_given_back(connection, broker):
         receiver.close()
 
     some()
-    before = resident()
+    before = resident(broker)
     for _ in range(3):
         some()
-    assert resident() - before < 1_000_000
+    assert resident(broker) - before < 1_000_000
