@@ -3,8 +3,10 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/instance.h"
+#include "agent/resume.h"
 #include "agent/uplink.h"
 #include "broker/broker.h"
 #include "core/log.h"
@@ -224,7 +226,8 @@ static void on_journal(struct loop_task *task)
 {
 	struct agent *agent = (struct agent *)((char *)task - offsetof(struct agent, journal_task));
 
-	journal_run(agent->journal);
+	if (agent->journal)
+		journal_run(agent->journal);
 }
 
 static void notify_journal(void *context)
@@ -339,6 +342,43 @@ static void add_member(struct agent *agent, const struct descriptor *d)
 	agent->members_count++;
 }
 
+static struct member *find_member(const struct agent *agent, const char *name)
+{
+	struct member *m = agent->members;
+
+	while (m && strcmp(m->instance->descriptor->name, name) != 0)
+		m = m->next;
+	return m;
+}
+
+/* Whether a plugin of that name is wanted: it may be back at the next start. */
+static bool is_wanted(const struct agent *agent, const char *name)
+{
+	for (const struct descriptor *d = agent->settings->descriptors; d; d = d->next)
+		if (d->name && strcmp(d->name, name) == 0 && (d->faulty || d->broker.attached))
+			return true;
+	return false;
+}
+
+static void on_replay(void *context, struct journal_entry *entry,
+                      const struct journal_record *record)
+{
+	struct agent *agent = context;
+	const char *sn = record->request.sn, *plugin = record->request.plugin;
+	struct member *m = find_member(agent, plugin);
+
+	if (m && m->uplink) {
+		resume_entry(m->instance, entry, record);
+	} else if (!m && is_wanted(agent, plugin)) {
+		log_warning(PACKAGE, "request %.100s left in the journal: plugin %s is not loaded",
+		            sn, plugin);
+	} else {
+		log_warning(PACKAGE, "request %.100s discarded: plugin %s has no url any more", sn,
+		            plugin);
+		journal_done(agent->journal, entry);
+	}
+}
+
 static enum gofer_err set_help(struct agent *agent)
 {
 	struct catalog_entry *entries = calloc(agent->members_count + 1, sizeof *entries);
@@ -357,7 +397,11 @@ static enum gofer_err set_help(struct agent *agent)
 
 static enum gofer_err make(struct agent *agent, struct error *error)
 {
-	const struct journal_options journal = {.notify = notify_journal, .context = agent};
+	const struct journal_options journal = {
+		.directory = agent->settings->journal,
+		.notify = notify_journal,
+		.context = agent,
+	};
 
 	agent->journal = journal_new(&journal, error);
 	agent->admin = admin_new(error);
@@ -404,6 +448,7 @@ struct agent *agent_new(struct loop *loop, const struct settings *settings,
 		agent_free(agent);
 		return NULL;
 	}
+	journal_replay(agent->journal, on_replay, agent);
 	on_change(agent);
 	return agent;
 }
@@ -439,6 +484,8 @@ void agent_free(struct agent *agent)
 	admin_free(agent->admin);
 	broker_free(agent->broker);
 	journal_free(agent->journal);
+	agent->journal = NULL;
+	loop_run_once(agent->loop, 0); /* what its thread had told by then */
 	loop_timer_free(agent->timer);
 	free(agent);
 }

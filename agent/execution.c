@@ -22,13 +22,14 @@ struct news {
 struct execution {
 	/* immutable once submitted */
 	struct instance *instance;
-	struct call *call;
+	struct call *call; /* NULL: its result is all that is left of it */
 	const struct catalog *catalog;
 	struct pool *pool;
 	double latency_s;
 	enum message_body kind;
 	bool durable;
 	size_t size;         /* of the request's body */
+	const char *sn;
 	const char *replyto; /* NULL: nobody wants to know */
 
 	/* loop only */
@@ -101,12 +102,13 @@ void execution_unlink(struct execution *e)
 
 void execution_cancel(struct execution *e)
 {
-	call_cancel(e->call);
+	if (e->call)
+		call_cancel(e->call);
 }
 
 bool execution_is_running(const struct execution *e)
 {
-	return call_state(e->call) == CALL_RUNNING;
+	return e->call && call_state(e->call) == CALL_RUNNING;
 }
 
 static struct reply_head head_of(const struct execution *e)
@@ -231,7 +233,7 @@ static struct outbox_reply reply_of(const struct execution *e, const struct buf 
 		.address = e->replyto,
 		.kind = e->kind,
 		.durable = durable,
-		.correlation = {call_sn(e->call), strlen(call_sn(e->call))},
+		.correlation = {e->sn, strlen(e->sn)},
 		.body = {body->data, body->size},
 	};
 }
@@ -263,21 +265,49 @@ static void on_sent(struct outbox_wait *wait, enum outcome outcome)
 	end(e);
 }
 
+static void send_result(struct execution *e)
+{
+	struct outbox_reply reply = reply_of(e, &e->result, e->durable);
+
+	outbox_send_last(e->instance->outbox, &reply, &e->sent);
+}
+
+/* A caller that waits for it is better served by one that may come twice than by none. */
+static void tell_not_stored(const struct execution *e)
+{
+	log_warning(PACKAGE, "request %.100s: its result is not in the journal, sent all the same",
+	            e->sn);
+}
+
+static void on_result_stored(struct journal_wait *wait, enum gofer_err result)
+{
+	struct execution *e = CONTAINER(wait, stored);
+
+	if (result)
+		tell_not_stored(e);
+	send_result(e);
+}
+
+/* Once it may have been seen, a result is the only one that there is: so it is stored first, where the
+ * request is worth it. */
 static void on_finished(struct execution *e)
 {
 	struct journal *journal = e->instance->services->journal;
-	struct outbox_reply reply;
+	struct journal_wait *wait = e->durable ? &e->stored : NULL;
+	enum gofer_err rc;
 
 	if (!e->result.size) {
 		journal_done(journal, e->entry);
 		end(e);
 		return;
 	}
-	reply = reply_of(e, &e->result, e->durable);
-	if (journal_result(journal, e->entry, reply.body))
-		log_warning(PACKAGE, "request %.100s: no room in the journal for its result",
-		            call_sn(e->call));
-	outbox_send_last(e->instance->outbox, &reply, &e->sent);
+	e->stored.stored = on_result_stored;
+	rc = journal_result(journal, e->entry, (struct slice){e->result.data, e->result.size},
+	                    wait);
+	if (rc)
+		tell_not_stored(e);
+	if (rc || !wait)
+		send_result(e);
 }
 
 static void on_told(struct loop_task *task)
@@ -390,6 +420,18 @@ static void choose_admin(struct execution *e)
 	e->pool = admin_pool(admin);
 }
 
+static void init(struct execution *e, struct instance *in, const struct message *m)
+{
+	pthread_mutex_init(&e->lock, NULL);
+	e->instance = in;
+	e->kind = m->body_kind;
+	e->durable = m->durable;
+	e->news_end = &e->news;
+	e->task.run = on_told;
+	e->stored.stored = on_stored;
+	e->sent.done = on_sent;
+}
+
 static struct execution *execution_new_take(struct instance *in, struct request *request,
                                             const struct message *m)
 {
@@ -407,16 +449,10 @@ static struct execution *execution_new_take(struct instance *in, struct request 
 		free(e);
 		return NULL;
 	}
-	pthread_mutex_init(&e->lock, NULL);
-	e->instance = in;
-	e->kind = m->body_kind;
-	e->durable = m->durable;
+	e->sn = call_sn(e->call);
+	init(e, in, m);
 	e->size = m->body.size;
-	e->news_end = &e->news;
 	e->job = (struct pool_job){.run = run_job, .drop = drop_job};
-	e->task.run = on_told;
-	e->stored.stored = on_stored;
-	e->sent.done = on_sent;
 	choose_replyto(e, m);
 	(is_admin ? choose_admin : choose_runner)(e);
 	return e;
@@ -454,5 +490,73 @@ enum gofer_err execution_begin_take(struct instance *in, struct request *request
 	instance_add(in, e, e->size);
 	if (!e->durable)
 		accept(e);
+	return GOFER_OK;
+}
+
+/* --- in the loop: what is left from before -------------------------------------------- */
+
+static struct message message_of(const struct journal_request *request)
+{
+	return (struct message){
+		.durable = request->durable,
+		.reply_to = {request->replyto, request->replyto ? strlen(request->replyto) : 0},
+		.body_kind = (enum message_body)request->body_kind,
+		.body = request->body,
+	};
+}
+
+static void own(struct execution *e, struct tracked *tracked, struct journal_entry *entry)
+{
+	e->tracked = tracked;
+	e->entry = entry;
+	tracked_own(tracked, e);
+	instance_add(e->instance, e, e->size);
+}
+
+enum gofer_err execution_resume_take(struct instance *in, struct request *request,
+                                     struct tracked *tracked, struct journal_entry *entry,
+                                     const struct journal_record *record)
+{
+	const struct message m = message_of(&record->request);
+	struct execution *e = execution_new_take(in, request, &m);
+	struct buf body = BUF_INIT;
+	struct reply_head head;
+	enum gofer_err rc;
+
+	if (!e)
+		return GOFER_NOMEM;
+	rc = pool_submit(e->pool, &e->job);
+	if (rc) {
+		execution_free(e);
+		return rc;
+	}
+	own(e, tracked, entry);
+	head = head_of(e);
+	if (e->replyto && record->state == JOURNAL_ACCEPTED &&
+	    reply_status(&body, &head, "accepted") == GOFER_OK)
+		send_status(e, &body);
+	buf_release(&body);
+	return GOFER_OK;
+}
+
+enum gofer_err execution_resend(struct instance *in, struct tracked *tracked,
+                                struct journal_entry *entry, const struct journal_record *record)
+{
+	const struct message m = message_of(&record->request);
+	struct execution *e = calloc(1, sizeof *e + m.reply_to.size + 1);
+
+	if (!e)
+		return GOFER_NOMEM;
+	memcpy(e + 1, record->request.replyto, m.reply_to.size);
+	e->replyto = (char *)(e + 1);
+	e->sn = tracked_sn(tracked);
+	init(e, in, &m);
+	buf_append(&e->result, record->result.data, record->result.size);
+	if (!buf_ok(&e->result)) {
+		execution_free(e);
+		return GOFER_NOMEM;
+	}
+	own(e, tracked, entry);
+	send_result(e);
 	return GOFER_OK;
 }

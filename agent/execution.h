@@ -26,6 +26,15 @@
 enum gofer_err execution_begin_take(struct instance *in, struct request *request,
                                     struct tracked *entry, struct delivery *d);
 
+/* What the journal has of it from before: it is run from its start, or its result (which has an address)
+ * is sent; none is read again. `request` is taken over. Otherwise `entry` and `tracked` are still the
+ * caller's: GOFER_NOMEM, or what pool_submit() says. */
+enum gofer_err execution_resume_take(struct instance *in, struct request *request,
+                                     struct tracked *tracked, struct journal_entry *entry,
+                                     const struct journal_record *record);
+enum gofer_err execution_resend(struct instance *in, struct tracked *tracked,
+                                struct journal_entry *entry, const struct journal_record *record);
+
 /* Asks for its end: one that has not started is answered with Cancelled. */
 void execution_cancel(struct execution *e);
 /* Whether a worker has it. */

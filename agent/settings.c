@@ -174,8 +174,9 @@ static bool load_agent(struct loading *l)
 	size_t before = l->faults->count;
 
 	l->settings->run = path_of(l, "run/gofer");
+	l->settings->journal = path_of(l, "var/lib/gofer/journal");
 	l->settings->config = config_new(schema_agent);
-	if (!l->settings->run || !l->settings->config || !read_agent_files(l)) {
+	if (!l->settings->run || !l->settings->journal || !l->settings->config || !read_agent_files(l)) {
 		l->out_of_memory = true;
 		return false;
 	}
@@ -306,6 +307,7 @@ void settings_free(struct settings *settings)
 	free(settings->listen.urls);
 	config_free(settings->config);
 	free(settings->run);
+	free(settings->journal);
 	free(settings);
 }
 

@@ -31,7 +31,8 @@ struct listen_settings {
 
 struct settings {
 	struct config *config;
-	char *run; /* the directory for what lives as long as the agent: <root>/run/gofer */
+	char *run;     /* the directory for what lives as long as the agent: <root>/run/gofer */
+	char *journal; /* the directory of what it has accepted: <root>/var/lib/gofer/journal */
 	double grace_s;
 	size_t body_max;
 	struct listen_settings listen;

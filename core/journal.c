@@ -4,57 +4,203 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
+#include "core/journal_private.h"
+#include "core/log.h"
+
 #define ENTRIES_MAX 100000
 #define BYTES_MAX ((size_t)256 << 20)
 
-struct journal_entry {
-	struct journal_entry *newer, *older;
-	struct journal_record record; /* points into `text` */
-	char *result;
-	char text[];
-};
+/* --- life ----------------------------------------------------------------------------- */
 
-struct journal {
-	size_t entries_max, bytes_max;
-	void (*notify)(void *context);
-	void *context;
+static struct journal *make(size_t entries_max, size_t bytes_max)
+{
+	struct journal *j = calloc(1, sizeof *j);
+	pthread_condattr_t attr;
 
-	struct journal_entry *newest, *oldest;
-	size_t count, bytes;
-	struct journal_wait *waits, **waits_end;
-};
+	if (!j)
+		return NULL;
+	j->entries_max = entries_max ? entries_max : ENTRIES_MAX;
+	j->bytes_max = bytes_max ? bytes_max : BYTES_MAX;
+	j->told_end = &j->told;
+	j->store.dirfd = j->store.lock = j->store.fd = j->store.read_fd = -1;
+	pthread_mutex_init(&j->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&j->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	return j;
+}
+
+static void tell_opened(const struct journal *j)
+{
+	if (j->count)
+		log_info(JOURNAL_PACKAGE, "%s: %zu request%s left from before", j->store.directory,
+		         j->count, j->count == 1 ? "" : "s");
+}
 
 struct journal *journal_new(const struct journal_options *options, struct error *error)
 {
-	struct journal *j = calloc(1, sizeof *j);
+	struct journal *j = make(options->entries_max, options->bytes_max);
 
 	if (!j) {
 		error_set(error, GOFER_NOMEM, "out of memory");
 		return NULL;
 	}
-	j->entries_max = options->entries_max ? options->entries_max : ENTRIES_MAX;
-	j->bytes_max = options->bytes_max ? options->bytes_max : BYTES_MAX;
 	j->notify = options->notify;
 	j->context = options->context;
-	j->waits_end = &j->waits;
+	if (journal_store_open(&j->store, options->directory, false, error) ||
+	    journal_load(j, error)) {
+		journal_free(j);
+		return NULL;
+	}
+	tell_opened(j);
+	if (journal_writer_start(j)) {
+		error_set(error, GOFER_NOMEM, "the journal's thread could not be started");
+		journal_free(j);
+		return NULL;
+	}
 	return j;
-}
-
-static void entry_free(struct journal_entry *entry)
-{
-	free(entry->result);
-	free(entry);
 }
 
 void journal_free(struct journal *j)
 {
 	if (!j)
 		return;
-	for (struct journal_entry *newer, *e = j->oldest; e; e = newer) {
-		newer = e->newer;
-		entry_free(e);
+	journal_writer_stop(j);
+	while (j->head) {
+		struct journal_entry *e = j->head;
+
+		journal_clean_locked(j, e);
+		journal_unplace_locked(j, e);
+		journal_entry_free(e);
 	}
+	for (struct journal_segment *s = j->store.oldest; s; s = s->newer) {
+		for (struct journal_entry *after, *e = s->first; e; e = after) {
+			after = e->after;
+			journal_entry_free(e);
+		}
+	}
+	journal_store_release(&j->store);
+	buf_release(&j->lot);
+	pthread_cond_destroy(&j->wake);
+	pthread_mutex_destroy(&j->lock);
 	free(j);
+}
+
+/* --- entries, for all parts ----------------------------------------------------------- */
+
+void journal_entry_free(struct journal_entry *entry)
+{
+	free(entry->body);
+	free(entry->result);
+	free(entry);
+}
+
+struct journal_item journal_item_of(const struct journal_entry *entry)
+{
+	return (struct journal_item){
+		.durable = entry->durable,
+		.kind = entry->kind,
+		.id = entry->id,
+		.accepted_ms = entry->accepted_ms,
+		.head = {entry->head, entry->head_size},
+	};
+}
+
+void journal_dirty_locked(struct journal *j, struct journal_entry *entry)
+{
+	if (entry->dirty)
+		return;
+	entry->dirty = true;
+	entry->next = NULL;
+	entry->previous = j->tail;
+	*(j->tail ? &j->tail->next : &j->head) = entry;
+	j->tail = entry;
+	if (entry->wait)
+		j->urgent++;
+}
+
+void journal_clean_locked(struct journal *j, struct journal_entry *entry)
+{
+	if (!entry->dirty)
+		return;
+	entry->dirty = false;
+	*(entry->next ? &entry->next->previous : &j->tail) = entry->previous;
+	*(entry->previous ? &entry->previous->next : &j->head) = entry->next;
+	if (entry->wait)
+		j->urgent--;
+}
+
+void journal_place_locked(struct journal *j, struct journal_entry *entry,
+                          struct journal_segment *segment, size_t offset, size_t length)
+{
+	journal_unplace_locked(j, entry);
+	entry->segment = segment;
+	entry->offset = offset;
+	entry->length = length;
+	entry->before = NULL;
+	entry->after = segment->first;
+	if (entry->after)
+		entry->after->before = entry;
+	segment->first = entry;
+	if (entry->state == JOURNAL_DONE)
+		return;
+	segment->open++;
+	j->placed_bytes += length;
+}
+
+void journal_unplace_locked(struct journal *j, struct journal_entry *entry)
+{
+	if (!entry->segment)
+		return;
+	*(entry->before ? &entry->before->after : &entry->segment->first) = entry->after;
+	if (entry->after)
+		entry->after->before = entry->before;
+	if (entry->state != JOURNAL_DONE) {
+		entry->segment->open--;
+		j->placed_bytes -= entry->length;
+	}
+	entry->segment = NULL;
+}
+
+void journal_reclaim_locked(struct journal *j, bool all)
+{
+	struct journal_store *store = &j->store;
+
+	while (store->oldest && !store->oldest->open && (all || store->oldest != store->newest)) {
+		struct journal_segment *s = journal_store_detach_oldest(store);
+
+		while (s->first) {
+			struct journal_entry *e = s->first;
+
+			journal_unplace_locked(j, e);
+			journal_clean_locked(j, e);
+			journal_entry_free(e);
+		}
+		pthread_mutex_unlock(&j->lock);
+		journal_store_remove(store, s);
+		pthread_mutex_lock(&j->lock);
+	}
+}
+
+void journal_count_store_locked(struct journal *j)
+{
+	j->stats.segments = j->store.count;
+	j->stats.file_bytes = j->store.bytes;
+	j->stats.syncs = j->store.syncs;
+	j->stats.sync_us = j->store.sync_us;
+}
+
+/* --- the owner's side ----------------------------------------------------------------- */
+
+/* What nobody waits for is no reason to wake a thread that will look by itself before long. */
+static void append_locked(struct journal *j, struct journal_entry *entry)
+{
+	j->touched = true;
+	journal_dirty_locked(j, entry);
+	if (j->idle || (entry->wait && j->urgent == 1))
+		pthread_cond_signal(&j->wake);
 }
 
 static bool has_room(const struct journal *j, size_t entries, size_t bytes)
@@ -63,117 +209,208 @@ static bool has_room(const struct journal *j, size_t entries, size_t bytes)
 		j->bytes <= j->bytes_max - bytes;
 }
 
-static size_t text_size(const char *text)
+static char *copy_of(struct slice bytes)
 {
-	return text ? strlen(text) + 1 : 0;
-}
+	char *copy = malloc(bytes.size + 1);
 
-/* Copies `text` to `*at` and moves on; NULL stays NULL. */
-static const char *put(char **at, const char *text, size_t size)
-{
-	char *start = *at;
-
-	if (!text)
-		return NULL;
-	memcpy(start, text, size);
-	*at += size;
-	return start;
+	if (copy && bytes.size)
+		memcpy(copy, bytes.data, bytes.size);
+	return copy;
 }
 
 static struct journal_entry *entry_new(const struct journal_request *r)
 {
-	size_t plugin = text_size(r->plugin), sn = text_size(r->sn),
-	       replyto = text_size(r->replyto);
-	struct journal_entry *e = calloc(1, sizeof *e + plugin + sn + replyto + r->body.size + 1);
-	char *at;
+	size_t head_size = journal_file_head(NULL, r->plugin, r->sn, r->replyto);
+	struct journal_entry *e = calloc(1, sizeof *e + head_size);
 
 	if (!e)
 		return NULL;
-	at = e->text;
-	e->record.request = *r;
-	e->record.request.plugin = put(&at, r->plugin, plugin);
-	e->record.request.sn = put(&at, r->sn, sn);
-	e->record.request.replyto = put(&at, r->replyto, replyto);
-	e->record.request.body.data = put(&at, r->body.data, r->body.size);
+	e->body = copy_of(r->body);
+	if (!e->body) {
+		free(e);
+		return NULL;
+	}
+	e->size = r->body.size;
+	e->kind = (uint16_t)r->body_kind;
+	e->durable = r->durable;
+	e->accepted_ms = clock_wall_ms();
+	e->head_size = (uint32_t)head_size;
+	journal_file_head(e->head, r->plugin, r->sn, r->replyto);
 	return e;
 }
 
-static void tell(struct journal *j, struct journal_wait *wait)
+static bool is_too_long(const struct journal_request *r)
 {
-	bool first = !j->waits;
-
-	wait->next = NULL;
-	wait->result = GOFER_OK;
-	*j->waits_end = wait;
-	j->waits_end = &wait->next;
-	if (first)
-		j->notify(j->context);
+	return r->body.size > JOURNAL_FILE_PAYLOAD_MAX / 2 ||
+		journal_file_head(NULL, r->plugin, r->sn, r->replyto) >
+		JOURNAL_FILE_PAYLOAD_MAX / 2;
 }
 
 enum gofer_err journal_accept(struct journal *j, const struct journal_request *request,
                               struct journal_wait *wait, struct journal_entry **entry)
 {
-	struct journal_entry *e;
+	struct journal_entry *e = is_too_long(request) ? NULL : entry_new(request);
+	bool full;
 
-	if (!has_room(j, 1, request->body.size))
-		return GOFER_FULL;
-	e = entry_new(request);
 	if (!e)
-		return GOFER_NOMEM;
-	e->older = j->newest;
-	*(j->newest ? &j->newest->newer : &j->oldest) = e;
-	j->newest = e;
-	j->count++;
-	j->bytes += request->body.size;
+		return is_too_long(request) ? GOFER_FULL : GOFER_NOMEM;
+	e->id = ++j->last_id;
+	e->wait = wait;
+	pthread_mutex_lock(&j->lock);
+	full = !has_room(j, 1, e->size) || (!wait && j->stats.failing);
+	if (!full) {
+		j->count++;
+		j->bytes += e->size;
+		append_locked(j, e);
+	}
+	pthread_mutex_unlock(&j->lock);
+	if (full) {
+		journal_entry_free(e);
+		return GOFER_FULL;
+	}
 	*entry = e;
-	if (wait)
-		tell(j, wait);
 	return GOFER_OK;
 }
 
 void journal_started(struct journal *j, struct journal_entry *entry)
 {
-	(void)j;
-	entry->record.state = JOURNAL_STARTED;
+	pthread_mutex_lock(&j->lock);
+	entry->state = JOURNAL_STARTED;
+	append_locked(j, entry);
+	pthread_mutex_unlock(&j->lock);
 }
 
-enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, struct slice result)
+enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, struct slice result,
+                              struct journal_wait *wait)
 {
-	char *copy;
+	char *copy = result.size > JOURNAL_FILE_PAYLOAD_MAX / 2 ? NULL : copy_of(result);
+	bool full;
 
-	if (!has_room(j, 0, result.size))
-		return GOFER_FULL;
-	copy = malloc(result.size + 1);
 	if (!copy)
-		return GOFER_NOMEM;
-	memcpy(copy, result.data, result.size);
-	j->bytes += result.size - entry->record.result.size;
-	free(entry->result);
-	entry->result = copy;
-	entry->record.state = JOURNAL_RESULT;
-	entry->record.result = (struct slice){copy, result.size};
-	return GOFER_OK;
+		return result.size > JOURNAL_FILE_PAYLOAD_MAX / 2 ? GOFER_FULL : GOFER_NOMEM;
+	pthread_mutex_lock(&j->lock);
+	full = !has_room(j, 0, result.size);
+	if (!full) {
+		j->bytes += result.size - entry->size;
+		entry->size = result.size;
+		entry->result = copy;
+		entry->state = JOURNAL_RESULT;
+		if (entry->dirty && wait)
+			j->urgent++;
+		entry->wait = wait;
+		append_locked(j, entry);
+	}
+	pthread_mutex_unlock(&j->lock);
+	if (full)
+		free(copy);
+	return full ? GOFER_FULL : GOFER_OK;
 }
 
 void journal_done(struct journal *j, struct journal_entry *entry)
 {
-	*(entry->newer ? &entry->newer->older : &j->newest) = entry->older;
-	*(entry->older ? &entry->older->newer : &j->oldest) = entry->newer;
+	bool unknown;
+
+	pthread_mutex_lock(&j->lock);
 	j->count--;
-	j->bytes -= entry->record.request.body.size + entry->record.result.size;
-	entry_free(entry);
+	j->bytes -= entry->size;
+	if (entry->segment) {
+		entry->segment->open--;
+		j->placed_bytes -= entry->length;
+	}
+	entry->state = JOURNAL_DONE;
+	unknown = !entry->segment && !entry->busy;
+	if (unknown)
+		journal_clean_locked(j, entry);
+	else
+		append_locked(j, entry);
+	pthread_mutex_unlock(&j->lock);
+	if (unknown)
+		journal_entry_free(entry);
 }
 
 void journal_run(struct journal *j)
 {
-	struct journal_wait *waits = j->waits;
+	struct journal_wait *told;
 
-	j->waits = NULL;
-	j->waits_end = &j->waits;
-	for (struct journal_wait *next, *w = waits; w; w = next) {
+	pthread_mutex_lock(&j->lock);
+	told = j->told;
+	j->told = NULL;
+	j->told_end = &j->told;
+	pthread_mutex_unlock(&j->lock);
+	for (struct journal_wait *next, *w = told; w; w = next) {
 		next = w->next;
 		w->stored(w, w->result);
 	}
+}
+
+/* --- reading -------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	const struct journal_entry *left = *(struct journal_entry *const *)a;
+	const struct journal_entry *right = *(struct journal_entry *const *)b;
+
+	return left->id < right->id ? -1 : left->id > right->id;
+}
+
+/* All entries that are placed, the oldest first; to be freed. NULL: no memory, or none. */
+static struct journal_entry **sorted(const struct journal *j, size_t *count)
+{
+	struct journal_entry **all = calloc(j->count + 1, sizeof *all);
+
+	*count = 0;
+	if (!all)
+		return NULL;
+	for (const struct journal_segment *s = j->store.oldest; s; s = s->newer)
+		for (struct journal_entry *e = s->first; e; e = e->after)
+			all[(*count)++] = e;
+	qsort(all, *count, sizeof *all, compare);
+	return all;
+}
+
+static bool read_record(struct journal *j, struct journal_entry *e, struct buf *bytes,
+                        struct journal_record *record)
+{
+	struct journal_item item;
+
+	buf_clear(bytes);
+	if (journal_store_read(&j->store, e->segment, e->offset, e->length, bytes) ||
+	    !journal_file_get(bytes->data, bytes->size, e->segment->salt, &item))
+		return false;
+	*record = (struct journal_record){
+		.state = (enum journal_state)e->state,
+		.request = {.plugin = item.plugin,
+	                    .sn = item.sn,
+	                    .replyto = item.replyto,
+	                    .body_kind = item.kind,
+	                    .durable = item.durable},
+		.accepted_ms = item.accepted_ms,
+	};
+	*(e->state == JOURNAL_RESULT ? &record->result : &record->request.body) = item.body;
+	return true;
+}
+
+static void replay_one(struct journal *j, struct journal_entry *e, struct buf *bytes,
+                       void (*each)(void *context, struct journal_entry *entry,
+                                    const struct journal_record *record),
+                       void *context)
+{
+	struct journal_record record;
+
+	if (read_record(j, e, bytes, &record))
+		each(context, e, &record);
+	else
+		log_error(JOURNAL_PACKAGE, "%s: request %llu can't be read again, left as it is",
+		          j->store.directory, (unsigned long long)e->id);
+}
+
+/* The thread is kept from its work meanwhile, as all of this is its. */
+static void pause_thread(struct journal *j, bool paused)
+{
+	pthread_mutex_lock(&j->lock);
+	j->paused = paused;
+	pthread_cond_signal(&j->wake);
+	pthread_mutex_unlock(&j->lock);
 }
 
 void journal_replay(struct journal *j,
@@ -181,13 +418,94 @@ void journal_replay(struct journal *j,
                                  const struct journal_record *record),
                     void *context)
 {
-	for (struct journal_entry *newer, *e = j->oldest; e; e = newer) {
-		newer = e->newer;
-		each(context, e, &e->record);
-	}
+	struct buf bytes = BUF_INIT;
+	struct journal_entry **all;
+	size_t count;
+
+	pause_thread(j, true);
+	all = sorted(j, &count);
+	for (size_t i = 0; i < count; i++)
+		replay_one(j, all[i], &bytes, each, context);
+	pause_thread(j, false);
+	buf_release(&bytes);
+	free(all);
 }
 
 size_t journal_count(const struct journal *j)
 {
-	return j->count;
+	struct journal_stats stats;
+
+	journal_stats(j, &stats);
+	return stats.entries;
+}
+
+void journal_stats(const struct journal *j, struct journal_stats *stats)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&j->lock;
+
+	pthread_mutex_lock(lock);
+	*stats = j->stats;
+	stats->entries = j->count;
+	stats->bytes = j->bytes;
+	pthread_mutex_unlock(lock);
+}
+
+static void show(const struct journal_entry *e,
+                 void (*each)(void *context, const struct journal_sight *sight), void *context)
+{
+	struct journal_sight sight = {
+		.state = (enum journal_state)e->state,
+		.durable = e->durable,
+		.accepted_ms = e->accepted_ms,
+		.size = e->size,
+	};
+	struct journal_item item;
+
+	journal_file_texts(e->head, e->head_size, &item);
+	sight.plugin = item.plugin;
+	sight.sn = item.sn;
+	sight.replyto = item.replyto;
+	each(context, &sight);
+}
+
+/* Segments may go while they are read: what was pending in them stands in a newer one then. */
+static enum gofer_err load_quietly(const char *directory, struct journal **journal,
+                                   struct error *error)
+{
+	enum gofer_err rc = GOFER_NOTFOUND;
+
+	*journal = NULL;
+	for (int i = 0; i < 5 && rc == GOFER_NOTFOUND; i++) {
+		journal_free(*journal);
+		*journal = make(SIZE_MAX, SIZE_MAX);
+		if (!*journal)
+			return error_set(error, GOFER_NOMEM, "out of memory");
+		rc = journal_store_open(&(*journal)->store, directory, true, error);
+		if (rc)
+			return rc;
+		rc = journal_load(*journal, error);
+	}
+	return rc;
+}
+
+enum gofer_err journal_inspect(const char *directory,
+                               void (*each)(void *context, const struct journal_sight *sight),
+                               void *context, size_t *damaged, struct error *error)
+{
+	struct journal_entry **all = NULL;
+	struct journal *j;
+	enum gofer_err rc = load_quietly(directory, &j, error);
+	size_t count = 0;
+
+	if (!rc) {
+		*damaged = (size_t)j->stats.damaged;
+		all = sorted(j, &count);
+		if (!all)
+			rc = error_set(error, GOFER_NOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < count; i++)
+		show(all[i], each, context);
+	free(all);
+	journal_free(j);
+	return rc;
 }

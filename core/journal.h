@@ -1,26 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * journal: what was accepted and is not yet answered for.
+ * journal: what was accepted and is not yet answered for, in a directory that outlives the process.
  *
  * A request is entered before its `accepted` is sent, its entry follows it (started, result), and
  * goes when the broker has taken the result. Whoever starts again finds with journal_replay() what
  * was left, and how far it was.
  *
+ *   j = journal_new(&options, &error); journal_replay(j, each, context);
  *   journal_accept(j, &request, &wait, &entry);    // copied; wait.stored is called back later
  *   ... wait.stored(): it is safe; say so to the caller
- *   journal_started(j, entry); ... journal_result(j, entry, text); ... journal_done(j, entry);
+ *   journal_started(j, entry); ... journal_result(j, entry, text, &wait); ... journal_done(j, entry);
  *
- * Appending never blocks. How long a request is safe is said by its `durable`: a durable one survives
- * what the journal's medium survives once its `stored` was called with GOFER_OK; one that is not
- * durable is written with the next that is, and nobody should wait for it. The medium is memory: entries
- * live as long as the journal, and are stored at once.
+ * No function here but journal_new(), journal_free(), journal_replay() and journal_inspect() touches the
+ * disk: a thread of the journal's own writes all that has gathered, and syncs once for the lot.
+ *
+ * What somebody waits for is written at once, and if the request is durable it is on disk (fdatasync)
+ * before `stored` is called with GOFER_OK: it survives a loss of power. What nobody waits for is
+ * written within JOURNAL_DELAY_MS and then survives the process; of an entry that is done by then, nothing is
+ * ever written. So: wait for durable requests and their results, and for nothing else. A
+ * `journal_done` may get lost with the power; then the result is there once more.
+ *
+ * A write that fails (no room on the disk, say) undoes all of itself. Who waited is told GOFER_FULL or GOFER_IO;
+ * what nobody waits for is kept in memory and tried again each second. Until a write has worked again
+ * nothing is entered that nobody waits for.
  *
  * What is stored is told to the owner's thread: `notify` is called (in any thread, when there was
  * nothing to tell before) and the owner then calls journal_run(), which calls each `stored`, in the
  * order of the appends.
  *
  * Bounded: GOFER_FULL once there are too many entries or bytes; nothing is lost, the request stays where
- * it came from.
+ * it came from. On disk a journal takes at most twice what is pending and some segments
+ * (journal_store.h). In memory an entry whose request is written takes some 200 bytes and its names.
+ *
+ * Reading, it takes no byte for granted: a segment's unfinished end is cut, what is damaged is put into
+ * the file journal.damaged-NUMBER beside it and told in the log by file and offset, and everything
+ * else is kept.
  *
  * Thread: the owner's, for all; `notify` may be called in any.
  */
@@ -29,23 +43,27 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/buf.h"
 #include "core/error.h"
+
+#define JOURNAL_DELAY_MS 10
 
 struct journal;
 struct journal_entry; /* valid from journal_accept() to journal_done() */
 
 struct journal_options {
-	size_t entries_max; /* 0: 100 000 */
-	size_t bytes_max;   /* of requests and results; 0: 256 MiB */
+	const char *directory; /* made where it is not there, with mode 0700 */
+	size_t entries_max;    /* 0: 100 000 */
+	size_t bytes_max;      /* of requests and results; 0: 256 MiB */
 	void (*notify)(void *context);
 	void *context;
 };
 
-/* NULL: `error`. */
+/* Opens the directory and reads what is there; blocks. NULL: `error`; GOFER_EXISTS: another one has it. */
 struct journal *journal_new(const struct journal_options *options, struct error *error);
-/* What was not told yet is told no more. NULL is taken. */
+/* Writes what is not written yet; blocks. What was not told yet is told no more. NULL is taken. */
 void journal_free(struct journal *j);
 
 /* A request as it must be known to be run again. Strings and bytes are copied. */
@@ -53,13 +71,13 @@ struct journal_request {
 	const char *plugin; /* whose request it is */
 	const char *sn;
 	const char *replyto; /* NULL: none */
-	int body_kind;       /* kept for the owner, not looked at: the section that it came in */
+	int body_kind; /* 0..65535; kept for the owner, not looked at: the section that it came in */
 	bool durable;
 	struct slice body; /* as it came */
 };
 
 /* Somebody who waits; embedded in what it belongs to. Belongs to the journal from the append until
- * `stored` is called. `result` other than GOFER_OK: the entry could not be stored and is gone. */
+ * `stored` is called. */
 struct journal_wait {
 	struct journal_wait *next; /* the journal's */
 	enum gofer_err result;     /* the journal's */
@@ -67,14 +85,17 @@ struct journal_wait {
 };
 
 /* Enters a request; `*entry` is set on GOFER_OK. `wait` NULL: nobody waits. Otherwise `stored` is called
- * later, never before this returns. GOFER_FULL, GOFER_NOMEM: nothing was entered, nothing is called. */
+ * later, never before this returns; with another result than GOFER_OK the entry is gone. GOFER_FULL,
+ * GOFER_NOMEM: nothing was entered, nothing is called. */
 enum gofer_err journal_accept(struct journal *j, const struct journal_request *request,
                               struct journal_wait *wait, struct journal_entry **entry);
 /* It has begun to run. */
 void journal_started(struct journal *j, struct journal_entry *entry);
-/* It has ended, with this result (copied), which is not taken by the broker yet. GOFER_NOMEM, GOFER_FULL:
- * it stays "started", and would run again. */
-enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, struct slice result);
+/* It has ended, with this result (copied), which is not taken by the broker yet; once. `wait` as above; with
+ * another result than GOFER_OK, and on GOFER_NOMEM and GOFER_FULL here (nothing is called then), the
+ * entry stays "started", and would run again. */
+enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, struct slice result,
+                              struct journal_wait *wait);
 /* It is answered for: the entry goes. One that somebody waits for still may not. */
 void journal_done(struct journal *j, struct journal_entry *entry);
 
@@ -86,16 +107,42 @@ enum journal_state { JOURNAL_ACCEPTED, JOURNAL_STARTED, JOURNAL_RESULT };
 /* An entry as it is replayed; all borrowed until `each` returns. */
 struct journal_record {
 	enum journal_state state;
-	struct journal_request request;
-	struct slice result; /* JOURNAL_RESULT */
+	struct journal_request request; /* without body in JOURNAL_RESULT: it is not needed again */
+	struct slice result;            /* JOURNAL_RESULT */
+	uint64_t accepted_ms;           /* since 1970 */
 };
-/* Calls `each` for every entry, the oldest first; it may call journal_done() on the one that it is
- * given. */
+/* Calls `each` for every entry that journal_new() found, the oldest first; it may call journal_done() on the
+ * one that it is given. Once, before anything is entered. Blocks on reads. */
 void journal_replay(struct journal *j,
                     void (*each)(void *context, struct journal_entry *entry,
                                  const struct journal_record *record),
                     void *context);
 
 size_t journal_count(const struct journal *j);
+
+struct journal_stats {
+	size_t entries, bytes;       /* pending, and what they hold */
+	size_t segments, file_bytes; /* on disk */
+	uint64_t records, writes;    /* written since the start */
+	uint64_t syncs, sync_us;     /* and the time that these took */
+	uint64_t failures;           /* writes that failed */
+	uint64_t damaged;            /* records, or what may have been some, that were set aside */
+	bool failing;                /* the last write failed */
+};
+void journal_stats(const struct journal *j, struct journal_stats *stats);
+
+/* An entry as it is looked at from outside. */
+struct journal_sight {
+	enum journal_state state;
+	const char *plugin, *sn, *replyto; /* borrowed until `each` returns; replyto may be NULL */
+	bool durable;
+	uint64_t accepted_ms;
+	size_t size; /* of the request, or in JOURNAL_RESULT of the result */
+};
+/* Looks into a journal's directory, which may be in use meanwhile, and changes nothing. `damaged` counts
+ * what no record could be read from. GOFER_NOTFOUND: no such directory. Any thread; blocks. */
+enum gofer_err journal_inspect(const char *directory,
+                               void (*each)(void *context, const struct journal_sight *sight),
+                               void *context, size_t *damaged, struct error *error);
 
 #endif

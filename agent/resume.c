@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/resume.h"
+
+#include <stdlib.h>
+
+#include "agent/execution.h"
+#include "core/log.h"
+
+#define PACKAGE "agent.resume"
+
+/* It was looked at when it was accepted: that it was signed by the right one, too. */
+static enum gofer_err decode(struct request *request, struct slice body)
+{
+	size_t size, signature_size;
+	unsigned char *signature = NULL;
+	struct rejection rejection;
+	char *inner = NULL;
+	enum gofer_err rc = request_decode(request, body.data, body.size, &rejection);
+
+	if (rc != GOFER_FAILED ||
+	    envelope_open(body.data, body.size, &inner, &size, &signature, &signature_size))
+		return rc;
+	request_release(request);
+	rc = request_decode(request, inner, size, &rejection);
+	free(inner);
+	free(signature);
+	return rc;
+}
+
+static void drop(struct instance *in, struct journal_entry *entry,
+                 const struct journal_record *record, const char *why)
+{
+	log_warning(PACKAGE, "plugin %s: request %.100s dropped: %s", in->descriptor->name,
+	            record->request.sn, why);
+	journal_done(in->services->journal, entry);
+}
+
+static enum gofer_err run_again(struct instance *in, struct tracked *tracked,
+                                struct journal_entry *entry, const struct journal_record *record)
+{
+	struct request request;
+	enum gofer_err rc = decode(&request, record->request.body);
+
+	if (!rc)
+		rc = execution_resume_take(in, &request, tracked, entry, record);
+	request_release(&request);
+	return rc;
+}
+
+static enum gofer_err take_up(struct instance *in, struct tracked *tracked,
+                              struct journal_entry *entry, const struct journal_record *record)
+{
+	if (record->state != JOURNAL_RESULT)
+		return run_again(in, tracked, entry, record);
+	return record->request.replyto ? execution_resend(in, tracked, entry, record)
+				       : GOFER_INVALID;
+}
+
+void resume_entry(struct instance *in, struct journal_entry *entry,
+                  const struct journal_record *record)
+{
+	struct tracked *tracked;
+	enum tracker_state known = tracker_add(in->tracker, record->request.sn, &tracked);
+	enum gofer_err rc = GOFER_NOMEM;
+
+	ASSERT_LOOP_THREAD(in->services->loop);
+	if (known == TRACKER_PENDING || known == TRACKER_FINISHED) {
+		drop(in, entry, record, "it is in the journal twice");
+		return;
+	}
+	if (known == TRACKER_NEW)
+		rc = take_up(in, tracked, entry, record);
+	if (rc == GOFER_OK)
+		return;
+	if (known == TRACKER_NEW)
+		tracker_forget(in->tracker, tracked);
+	if (rc == GOFER_INVALID || rc == GOFER_FAILED)
+		drop(in, entry, record, "what the journal has of it is no request");
+	else
+		log_warning(PACKAGE, "plugin %s: request %.100s left in the journal: %s",
+		            in->descriptor->name, record->request.sn, error_name(rc));
+}
