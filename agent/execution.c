@@ -28,7 +28,7 @@ struct execution {
 	double latency_s;
 	enum message_body kind;
 	bool durable;
-	size_t size;         /* of the request's body */
+	size_t size; /* of the request's body */
 	const char *sn;
 	const char *replyto; /* NULL: nobody wants to know */
 

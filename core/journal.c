@@ -23,6 +23,7 @@ static struct journal *make(size_t entries_max, size_t bytes_max)
 	j->entries_max = entries_max ? entries_max : ENTRIES_MAX;
 	j->bytes_max = bytes_max ? bytes_max : BYTES_MAX;
 	j->told_end = &j->told;
+	j->gather = 1;
 	j->store.dirfd = j->store.lock = j->store.fd = j->store.read_fd = -1;
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -199,7 +200,7 @@ static void append_locked(struct journal *j, struct journal_entry *entry)
 {
 	j->touched = true;
 	journal_dirty_locked(j, entry);
-	if (j->idle || (entry->wait && j->urgent == 1))
+	if (j->idle || (entry->wait && j->urgent >= j->gather))
 		pthread_cond_signal(&j->wake);
 }
 

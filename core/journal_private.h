@@ -87,6 +87,8 @@ struct journal {
 	size_t urgent;                     /* of these, that somebody waits for */
 	size_t count, bytes;               /* entries, and of what they hold */
 	size_t placed_bytes;               /* of records that are not dead */
+	size_t gather;                     /* so many are waited for before the next lot, ... */
+	uint64_t gather_us;                /* ... but not longer than until then */
 	bool idle;                         /* the thread sleeps until it is woken */
 	bool touched;                      /* something was appended since it looked last */
 	bool paused, stopping;

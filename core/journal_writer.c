@@ -12,6 +12,7 @@
 #define DELAY_US (JOURNAL_DELAY_MS * 1000u)
 #define RETRY_US 1000000u
 #define SYNC_US 1000000u /* what nobody waits for is on disk by then */
+#define GATHER_US 500u
 #define LOT_KEPT ((size_t)256 << 10)
 
 /* --- a lot ---------------------------------------------------------------------------- */
@@ -224,6 +225,18 @@ static void settle_locked(struct journal *j, enum gofer_err rc)
 	journal_count_store_locked(j);
 }
 
+/* Where several waited, several will again, and soon: they are written together. One that is alone is
+ * never held up. */
+static void gather_locked(struct journal *j, size_t count)
+{
+	size_t waited = 0;
+
+	for (size_t i = 0; i < count; i++)
+		waited += j->slots[i].wait != NULL;
+	j->gather = waited > 1 ? waited : 1;
+	j->gather_us = clock_monotonic_us() + GATHER_US;
+}
+
 /* Writes one lot. The lock is held, but not while the disk is at work. */
 static void round_locked(struct journal *j)
 {
@@ -244,6 +257,7 @@ static void round_locked(struct journal *j)
 		complete_locked(j, &j->slots[i]);
 	first = first && j->told && !j->stopping;
 	settle_locked(j, rc);
+	gather_locked(j, count);
 	if (first) {
 		pthread_mutex_unlock(&j->lock);
 		j->notify(j->context);
@@ -261,8 +275,10 @@ static uint64_t due_locked(struct journal *j, uint64_t tick_us)
 
 	if (j->paused)
 		return UINT64_MAX;
-	if (j->urgent || j->stopping)
+	if (j->urgent >= j->gather || j->stopping)
 		return 0;
+	if (j->gather > 1)
+		return j->gather_us;
 	if (j->stats.failing)
 		tick_us = j->retry_us;
 	if ((j->head || j->touched || j->stats.failing) && tick_us < due_us)
@@ -304,8 +320,11 @@ static void work_locked(struct journal *j)
 	uint64_t tick_us = clock_monotonic_us() + DELAY_US;
 
 	while (!j->stopping || j->paused) {
-		uint64_t now_us = clock_monotonic_us(), due_us = due_locked(j, tick_us);
+		uint64_t now_us = clock_monotonic_us(), due_us;
 
+		if (now_us >= j->gather_us)
+			j->gather = 1;
+		due_us = due_locked(j, tick_us);
 		if (due_us > now_us) {
 			bool was_idle = due_us == UINT64_MAX;
 

@@ -1,198 +1,672 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <string.h>
-
 #include "core/journal.h"
 
-static unsigned notified;
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-static void notify(void *context)
-{
-	(void)context;
-	notified++;
-}
+#include <cmocka.h>
 
-static struct journal *new_journal(size_t entries_max, size_t bytes_max)
-{
-	struct error error = ERROR_NONE;
-	struct journal *j = journal_new(&(struct journal_options){.entries_max = entries_max,
-	                                                          .bytes_max = bytes_max,
-	                                                          .notify = notify},
-	                                &error);
+#include "core/clock.h"
+#include "core/crc32c.h"
+#include "core/log.h"
 
-	notified = 0;
-	assert_non_null(j);
-	return j;
-}
+#define BODY "{\"sn\": \"x\", \"request\": {}}"
 
-static struct journal_request request_of(const char *sn, const char *body)
-{
-	return (struct journal_request){
-		.plugin = "demo",
-		.sn = sn,
-		.body_kind = 2,
-		.durable = true,
-		.body = {body, strlen(body)},
-	};
-}
+/* --- a journal in a directory of its own, and those who wait --------------------------- */
+
+struct scene {
+	char directory[64], path[80];
+	struct journal *journal;
+	sem_t told;
+};
 
 struct waiter {
 	struct journal_wait wait;
-	int stored, order;
+	struct journal_entry *entry;
+	unsigned *order;
+	unsigned place; /* 1 is the first to be told; 0: not yet */
+	enum gofer_err result;
 };
 
-static int order;
+static void on_notify(void *context)
+{
+	sem_post(&((struct scene *)context)->told);
+}
+
+static struct journal *open_at(struct scene *s, struct error *error)
+{
+	const struct journal_options options = {
+		.directory = s->path,
+		.notify = on_notify,
+		.context = s,
+	};
+
+	return journal_new(&options, error);
+}
+
+static void scene_open(struct scene *s)
+{
+	struct error error = ERROR_NONE;
+
+	s->journal = open_at(s, &error);
+	if (!s->journal)
+		fail_msg("%s", error.text);
+}
+
+static void scene_init(struct scene *s)
+{
+	memset(s, 0, sizeof *s);
+	strcpy(s->directory, "/tmp/gofer-journal-XXXXXX");
+	assert_non_null(mkdtemp(s->directory));
+	snprintf(s->path, sizeof s->path, "%s/var/j", s->directory);
+	sem_init(&s->told, 0, 0);
+	log_level("core.journal", LOG_LEVEL_ERROR);
+	scene_open(s);
+}
+
+/* The process is killed: nothing more is written. Its own descriptors hold the lock, so they go. */
+static void scene_crash(struct scene *s)
+{
+	char from[80], to[80], command[256];
+
+	snprintf(from, sizeof from, "%s", s->path);
+	snprintf(to, sizeof to, "%s/crash", s->directory);
+	snprintf(command, sizeof command, "rm -rf %s && cp -r %s %s", to, from, to);
+	assert_int_equal(system(command), 0);
+	journal_free(s->journal);
+	snprintf(command, sizeof command, "rm -rf %s && mv %s %s", from, to, from);
+	assert_int_equal(system(command), 0);
+	scene_open(s);
+}
+
+static void scene_release(struct scene *s)
+{
+	char command[128];
+
+	journal_free(s->journal);
+	snprintf(command, sizeof command, "rm -rf %s", s->directory);
+	assert_int_equal(system(command), 0);
+	sem_destroy(&s->told);
+}
 
 static void on_stored(struct journal_wait *wait, enum gofer_err result)
 {
 	struct waiter *w = (struct waiter *)wait;
 
-	assert_int_equal(result, GOFER_OK);
-	w->stored++;
-	w->order = ++order;
+	w->place = ++*w->order;
+	w->result = result;
 }
 
-static void test_stored_is_told_later_and_in_order(void **state)
+static void wait_until(struct scene *s, const unsigned *count, unsigned wanted)
 {
-	struct journal *j = new_journal(0, 0);
-	struct waiter a = {.wait.stored = on_stored}, b = {.wait.stored = on_stored};
-	struct journal_request request = request_of("s", "body");
-	struct journal_entry *entry;
+	while (*count < wanted) {
+		struct timespec limit;
+
+		clock_gettime(CLOCK_REALTIME, &limit);
+		limit.tv_sec += 60;
+		assert_int_equal(sem_timedwait(&s->told, &limit), 0);
+		journal_run(s->journal);
+	}
+}
+
+static enum gofer_err enter(struct scene *s, const char *sn, bool durable, const char *body,
+                            struct journal_wait *wait, struct journal_entry **entry)
+{
+	const struct journal_request request = {
+		.plugin = "demo",
+		.sn = sn,
+		.replyto = "a/b",
+		.body_kind = 2,
+		.durable = durable,
+		.body = {body, strlen(body)},
+	};
+
+	return journal_accept(s->journal, &request, wait, entry);
+}
+
+/* Enters one and waits until it is stored. */
+static struct journal_entry *store(struct scene *s, const char *sn)
+{
+	unsigned order = 0;
+	struct waiter w = {.wait.stored = on_stored, .order = &order};
+
+	assert_int_equal(enter(s, sn, true, BODY, &w.wait, &w.entry), GOFER_OK);
+	wait_until(s, &order, 1);
+	assert_int_equal(w.result, GOFER_OK);
+	return w.entry;
+}
+
+static void store_result(struct scene *s, struct journal_entry *entry, const char *result)
+{
+	unsigned order = 0;
+	struct waiter w = {.wait.stored = on_stored, .order = &order};
+
+	assert_int_equal(journal_result(s->journal, entry, (struct slice){result, strlen(result)},
+	                                &w.wait),
+	                 GOFER_OK);
+	wait_until(s, &order, 1);
+	assert_int_equal(w.result, GOFER_OK);
+}
+
+/* Until all that nobody waits for is written. */
+static void settle(void)
+{
+	usleep(JOURNAL_DELAY_MS * 1000 * 8);
+}
+
+/* --- what is replayed ------------------------------------------------------------------ */
+
+struct found {
+	struct scene *scene;
+	size_t count;
+	struct {
+		char sn[40], text[64];
+		enum journal_state state;
+		bool durable;
+		int kind;
+	} all[256];
+	bool drop;
+};
+
+static void on_entry(void *context, struct journal_entry *entry, const struct journal_record *r)
+{
+	struct found *f = context;
+	struct slice text = r->state == JOURNAL_RESULT ? r->result : r->request.body;
+
+	assert_true(f->count < 256);
+	assert_string_equal(r->request.plugin, "demo");
+	assert_string_equal(r->request.replyto, "a/b");
+	assert_true(r->accepted_ms > 1600000000000);
+	snprintf(f->all[f->count].sn, 40, "%s", r->request.sn);
+	snprintf(f->all[f->count].text, 64, "%.*s", (int)text.size, text.data);
+	f->all[f->count].state = r->state;
+	f->all[f->count].durable = r->request.durable;
+	f->all[f->count].kind = r->request.body_kind;
+	f->count++;
+	if (f->drop)
+		journal_done(f->scene->journal, entry);
+}
+
+static void replay(struct scene *s, struct found *f, bool drop)
+{
+	memset(f, 0, sizeof *f);
+	f->scene = s;
+	f->drop = drop;
+	journal_replay(s->journal, on_entry, f);
+}
+
+/* --- tests ----------------------------------------------------------------------------- */
+
+static void the_checksum_is_castagnolis(void **state)
+{
+	unsigned char zeros[32] = {0};
 
 	(void)state;
-	order = 0;
-	assert_int_equal(journal_accept(j, &request, &a.wait, &entry), GOFER_OK);
-	assert_int_equal(journal_accept(j, &request, NULL, &entry), GOFER_OK);
-	assert_int_equal(journal_accept(j, &request, &b.wait, &entry), GOFER_OK);
-	assert_int_equal(a.stored, 0);
-	assert_int_equal(notified, 1);
-	journal_run(j);
-	assert_int_equal(a.stored, 1);
-	assert_int_equal(b.stored, 1);
-	assert_true(a.order < b.order);
-	journal_run(j);
-	assert_int_equal(a.stored, 1);
-	assert_int_equal(journal_accept(j, &request, &a.wait, &entry), GOFER_OK);
-	assert_int_equal(notified, 2);
-	journal_free(j);
-	assert_int_equal(a.stored, 1);
-	journal_free(NULL);
+	assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283);
+	assert_int_equal(crc32c(0, zeros, 32), 0x8a9136aa);
+	assert_int_equal(crc32c(crc32c(0, "12345", 5), "6789", 4), 0xe3069283);
+}
+
+static void those_who_wait_are_told_in_order(void **state)
+{
+	struct waiter w[100];
+	unsigned order = 0;
+	struct scene s;
+	char sn[16];
+
+	(void)state;
+	scene_init(&s);
+	for (unsigned i = 0; i < 100; i++) {
+		w[i] = (struct waiter){.wait.stored = on_stored, .order = &order};
+		snprintf(sn, sizeof sn, "%u", i);
+		assert_int_equal(enter(&s, sn, true, BODY, &w[i].wait, &w[i].entry), GOFER_OK);
+		assert_int_equal(w[i].place, 0);
+	}
+	assert_int_equal(journal_count(s.journal), 100);
+	wait_until(&s, &order, 100);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(w[i].place, i + 1);
+		assert_int_equal(w[i].result, GOFER_OK);
+		journal_done(s.journal, w[i].entry);
+	}
+	assert_int_equal(journal_count(s.journal), 0);
+	scene_release(&s);
+}
+
+static void what_gathers_is_synced_together(void **state)
+{
+	struct waiter w[500];
+	struct journal_stats stats;
+	unsigned order = 0;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	for (unsigned i = 0; i < 500; i++) {
+		w[i] = (struct waiter){.wait.stored = on_stored, .order = &order};
+		assert_int_equal(enter(&s, "one", true, BODY, &w[i].wait, &w[i].entry), GOFER_OK);
+	}
+	wait_until(&s, &order, 500);
+	journal_stats(s.journal, &stats);
+	assert_int_equal(stats.entries, 500);
+	assert_int_equal(stats.records, 500);
+	assert_in_range(stats.syncs, 1, 50);
+	assert_true(stats.sync_us > 0 && stats.file_bytes > 500 * strlen(BODY));
+	scene_release(&s);
+}
+
+static void what_is_not_durable_is_written_and_not_synced(void **state)
+{
+	struct journal_entry *entry;
+	struct journal_stats stats;
+	struct found f;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	assert_int_equal(enter(&s, "n", false, BODY, NULL, &entry), GOFER_OK);
+	settle();
+	journal_stats(s.journal, &stats);
+	assert_int_equal(stats.syncs, 0);
+	assert_int_equal(stats.records, 1);
+	scene_crash(&s);
+	replay(&s, &f, false);
+	assert_int_equal(f.count, 1);
+	assert_false(f.all[0].durable);
+	scene_release(&s);
+}
+
+static void what_is_done_at_once_is_never_written(void **state)
+{
+	struct journal_entry *entry;
+	struct journal_stats stats;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(enter(&s, "n", false, BODY, NULL, &entry), GOFER_OK);
+		journal_started(s.journal, entry);
+		journal_result(s.journal, entry, (struct slice){"{}", 2}, NULL);
+		journal_done(s.journal, entry);
+	}
+	journal_stats(s.journal, &stats);
+	assert_int_equal(stats.entries, 0);
+	assert_int_equal(stats.bytes, 0);
+	assert_in_range(stats.records, 0, 100);
+	scene_release(&s);
+}
+
+static void each_state_is_replayed(void **state)
+{
+	struct journal_entry *started, *ended, *sent, *gone;
+	struct found f;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	store(&s, "waits");
+	started = store(&s, "runs");
+	ended = store(&s, "ended");
+	sent = store(&s, "sent");
+	gone = store(&s, "gone");
+	journal_started(s.journal, started);
+	journal_started(s.journal, ended);
+	settle();
+	store_result(&s, ended, "{\"result\": 1}");
+	store_result(&s, sent, "{}");
+	journal_done(s.journal, sent);
+	journal_done(s.journal, gone);
+	settle();
+	for (int i = 0; i < 3; i++) { /* looking changes nothing */
+		scene_crash(&s);
+		replay(&s, &f, false);
+		assert_int_equal(f.count, 3);
+		assert_string_equal(f.all[0].sn, "waits");
+		assert_int_equal(f.all[0].state, JOURNAL_ACCEPTED);
+		assert_string_equal(f.all[0].text, BODY);
+		assert_int_equal(f.all[0].kind, 2);
+		assert_true(f.all[0].durable);
+		assert_string_equal(f.all[1].sn, "runs");
+		assert_int_equal(f.all[1].state, JOURNAL_STARTED);
+		assert_string_equal(f.all[1].text, BODY);
+		assert_string_equal(f.all[2].sn, "ended");
+		assert_int_equal(f.all[2].state, JOURNAL_RESULT);
+		assert_string_equal(f.all[2].text, "{\"result\": 1}");
+	}
+	replay(&s, &f, true); /* each is done */
+	assert_int_equal(journal_count(s.journal), 0);
+	journal_free(s.journal);
+	scene_open(&s);
+	replay(&s, &f, false);
+	assert_int_equal(f.count, 0);
+	scene_release(&s);
+}
+
+static void what_was_found_goes_on(void **state)
+{
+	struct journal_entry *entries[3];
+	struct found f;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	for (int i = 0; i < 3; i++)
+		entries[i] = store(&s, "abc");
+	(void)entries;
+	scene_crash(&s);
+	replay(&s, &f, false);
+	assert_int_equal(f.count, 3);
+	store(&s, "later");
+	scene_crash(&s);
+	replay(&s, &f, false);
+	assert_int_equal(f.count, 4);
+	assert_string_equal(f.all[3].sn, "later");
+	scene_release(&s);
+}
+
+static void only_one_journal_has_a_directory(void **state)
+{
+	struct error error = ERROR_NONE;
+	struct stat st;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	assert_null(open_at(&s, &error));
+	assert_int_equal(error.code, GOFER_EXISTS);
+	assert_non_null(strstr(error.text, s.path));
+	assert_int_equal(stat(s.path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	scene_release(&s);
+}
+
+static void bounds_hold(void **state)
+{
+	struct journal_options options = {.entries_max = 2, .bytes_max = 100, .notify = on_notify};
+	struct journal_entry *a, *b, *c;
+	struct scene s;
+	char body[90];
+
+	(void)state;
+	scene_init(&s);
+	journal_free(s.journal);
+	options.directory = s.path;
+	options.context = &s;
+	s.journal = journal_new(&options, NULL);
+	assert_non_null(s.journal);
+	memset(body, 'x', sizeof body);
+	body[sizeof body - 1] = '\0';
+	assert_int_equal(enter(&s, "a", false, body, NULL, &a), GOFER_OK);
+	assert_int_equal(enter(&s, "b", false, body, NULL, &b), GOFER_FULL);
+	assert_int_equal(enter(&s, "b", false, "x", NULL, &b), GOFER_OK);
+	assert_int_equal(enter(&s, "c", false, "x", NULL, &c), GOFER_FULL);
+	assert_int_equal(journal_result(s.journal, b, (struct slice){body, 50}, NULL), GOFER_FULL);
+	journal_done(s.journal, a);
+	assert_int_equal(journal_result(s.journal, b, (struct slice){body, 50}, NULL), GOFER_OK);
+	journal_done(s.journal, b);
+	assert_int_equal(journal_count(s.journal), 0);
+	scene_release(&s);
+}
+
+static size_t bytes_on_disk(struct scene *s)
+{
+	struct dirent *one;
+	DIR *dir = opendir(s->path);
+	size_t sum = 0;
+	struct stat st;
+
+	assert_non_null(dir);
+	while ((one = readdir(dir)))
+		if (fstatat(dirfd(dir), one->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+			sum += (size_t)st.st_size;
+	closedir(dir);
+	return sum;
+}
+
+static void a_long_way_takes_little_room(void **state)
+{
+	enum { COUNT = 4000, SIZE = 16384 };
+	struct journal_entry **entries = calloc(COUNT, sizeof *entries), *kept[4];
+	struct waiter *w = calloc(COUNT, sizeof *w);
+	char *body = malloc(SIZE + 1);
+	unsigned order = 0, done = 0;
+	struct found f;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	memset(body, 'b', SIZE);
+	body[SIZE] = '\0';
+	for (int i = 0; i < 4; i++)
+		kept[i] = store(&s, i % 2 ? "odd" : "even");
+	journal_started(s.journal, kept[1]);
+	store_result(&s, kept[2], "{\"kept\": 2}");
+	for (unsigned i = 0; i < COUNT; i++) {
+		w[i] = (struct waiter){.wait.stored = on_stored, .order = &order};
+		assert_int_equal(enter(&s, "n", false, body, &w[i].wait, &entries[i]), GOFER_OK);
+		if (i % 64 != 63)
+			continue;
+		wait_until(&s, &order, i + 1);
+		while (done <= i)
+			journal_done(s.journal, entries[done++]);
+	}
+	wait_until(&s, &order, COUNT);
+	while (done < COUNT)
+		journal_done(s.journal, entries[done++]);
+	settle();
+	assert_in_range(bytes_on_disk(&s), 1, 4 * 8 << 20);
+	scene_crash(&s);
+	replay(&s, &f, false);
+	assert_int_equal(f.count, 4);
+	assert_int_equal(f.all[0].state, JOURNAL_ACCEPTED);
+	assert_int_equal(f.all[1].state, JOURNAL_STARTED);
+	assert_int_equal(f.all[2].state, JOURNAL_RESULT);
+	assert_string_equal(f.all[2].text, "{\"kept\": 2}");
+	free(entries);
+	free(w);
+	free(body);
+	scene_release(&s);
+}
+
+static void set_limit(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void what_does_not_fit_is_refused_whole_and_later_taken(void **state)
+{
+	struct journal_entry *runs, *lost, *later;
+	struct journal_stats stats;
+	unsigned order = 0, refused = 0;
+	struct waiter w[100];
+	struct found f;
+	struct scene s;
+	char sn[16];
+
+	(void)state;
+	scene_init(&s);
+	log_level("core.journal", LOG_LEVEL_ERROR);
+	runs = store(&s, "runs");
+	set_limit(4000);
+	for (unsigned i = 0; i < 100; i++) {
+		w[i] = (struct waiter){.wait.stored = on_stored, .order = &order};
+		snprintf(sn, sizeof sn, "%u", i);
+		assert_int_equal(enter(&s, sn, true, BODY, &w[i].wait, &w[i].entry), GOFER_OK);
+		wait_until(&s, &order, i + 1);
+		refused += w[i].result == GOFER_FULL;
+		assert_true(w[i].result == GOFER_OK || w[i].result == GOFER_FULL);
+	}
+	assert_in_range(refused, 1, 99);
+	assert_int_equal(journal_count(s.journal), 101 - refused);
+	set_limit(10);
+	w[0] = (struct waiter){.wait.stored = on_stored, .order = &order};
+	assert_int_equal(journal_result(s.journal, runs, (struct slice){"{\"late\": 1}", 11},
+	                                &w[0].wait),
+	                 GOFER_OK);
+	wait_until(&s, &order, 101);
+	assert_int_equal(w[0].result, GOFER_FULL);
+	assert_int_equal(enter(&s, "quick", false, BODY, NULL, &lost), GOFER_FULL);
+	journal_stats(s.journal, &stats);
+	assert_true(stats.failing && stats.failures);
+	set_limit(RLIM_INFINITY);
+	later = store(&s, "later");
+	assert_non_null(later);
+	assert_int_equal(enter(&s, "quick", false, BODY, NULL, &lost), GOFER_OK);
+	settle();
+	scene_crash(&s);
+	replay(&s, &f, false);
+	assert_int_equal(f.count, 103 - refused);
+	assert_string_equal(f.all[f.count - 2].sn, "later");
+	journal_stats(s.journal, &stats);
+	assert_int_equal(stats.damaged, 0);
+	scene_release(&s);
+}
+
+static void failing_it_keeps_what_nobody_waits_for(void **state)
+{
+	struct journal_entry *first, *second;
+	struct journal_stats stats;
+	struct found f;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	first = store(&s, "first");
+	second = store(&s, "second");
+	set_limit(10);
+	journal_done(s.journal, first);
+	journal_started(s.journal, second);
+	settle();
+	journal_stats(s.journal, &stats);
+	assert_true(stats.failing);
+	set_limit(RLIM_INFINITY);
+	for (int i = 0; i < 300 && stats.failing; i++) {
+		usleep(10000);
+		journal_stats(s.journal, &stats);
+	}
+	assert_false(stats.failing);
+	scene_crash(&s);
+	replay(&s, &f, false);
+	assert_int_equal(f.count, 1);
+	assert_string_equal(f.all[0].sn, "second");
+	assert_int_equal(f.all[0].state, JOURNAL_STARTED);
+	scene_release(&s);
+}
+
+static void count_entry(void *context, struct journal_entry *entry,
+                        const struct journal_record *record)
+{
+	assert_non_null(entry);
+	assert_int_equal(record->request.body.size, 599);
+	++*(size_t *)context;
+}
+
+static void ten_thousand_are_replayed_at_once(void **state)
+{
+	enum { COUNT = 10000 };
+	struct journal_entry *entry;
+	uint64_t start_us;
+	struct scene s;
+	char sn[16], body[600];
+	size_t count = 0;
+
+	(void)state;
+	scene_init(&s);
+	memset(body, 'b', sizeof body);
+	body[sizeof body - 1] = '\0';
+	for (unsigned i = 0; i < COUNT; i++) {
+		snprintf(sn, sizeof sn, "%u", i);
+		assert_int_equal(enter(&s, sn, false, body, NULL, &entry), GOFER_OK);
+	}
+	journal_free(s.journal);
+	start_us = clock_monotonic_us();
+	scene_open(&s);
+	journal_replay(s.journal, count_entry, &count);
+	assert_int_equal(count, COUNT);
+	assert_in_range(clock_monotonic_us() - start_us, 0, 1000000);
+	scene_release(&s);
 }
 
 struct seen {
-	size_t count;
-	char sns[16];
-	enum journal_state states[8];
+	size_t count, results, size;
+	char last[40];
 };
 
-static void on_record(void *context, struct journal_entry *entry,
-                      const struct journal_record *record)
+static void on_sight(void *context, const struct journal_sight *sight)
 {
 	struct seen *seen = context;
 
-	assert_non_null(entry);
-	seen->states[seen->count] = record->state;
-	seen->sns[seen->count++] = record->request.sn[0];
-	assert_string_equal(record->request.plugin, "demo");
-	assert_int_equal(record->request.body_kind, 2);
-	assert_true(record->request.durable);
-	assert_memory_equal(record->request.body.data, "body", 4);
-	if (record->state == JOURNAL_RESULT)
-		assert_memory_equal(record->result.data, "second", 6);
+	assert_string_equal(sight->plugin, "demo");
+	assert_string_equal(sight->replyto, "a/b");
+	snprintf(seen->last, sizeof seen->last, "%s", sight->sn);
+	seen->count++;
+	seen->results += sight->state == JOURNAL_RESULT;
+	seen->size = sight->size;
 }
 
-static void test_states(void **state)
+static void it_can_be_looked_into_meanwhile(void **state)
 {
-	struct journal *j = new_journal(0, 0);
-	struct journal_entry *entries[4];
-	struct seen seen = {0};
-	char sn[2] = "a", body[] = "body";
-
-	(void)state;
-	for (size_t i = 0; i < 4; i++, sn[0]++) {
-		struct journal_request request = request_of(sn, body);
-		request.replyto = i == 1 ? "R" : NULL;
-		assert_int_equal(journal_accept(j, &request, NULL, &entries[i]), GOFER_OK);
-	}
-	memset(body, '#', 4);
-	journal_started(j, entries[1]);
-	journal_started(j, entries[2]);
-	assert_int_equal(journal_result(j, entries[2], (struct slice){"first", 5}), GOFER_OK);
-	assert_int_equal(journal_result(j, entries[2], (struct slice){"second", 6}), GOFER_OK);
-	journal_done(j, entries[3]);
-	assert_int_equal(journal_count(j), 3);
-	journal_replay(j, on_record, &seen);
-	assert_string_equal(seen.sns, "abc");
-	assert_int_equal(seen.states[0], JOURNAL_ACCEPTED);
-	assert_int_equal(seen.states[1], JOURNAL_STARTED);
-	assert_int_equal(seen.states[2], JOURNAL_RESULT);
-	journal_done(j, entries[1]);
-	journal_done(j, entries[0]);
-	memset(&seen, 0, sizeof seen);
-	journal_replay(j, on_record, &seen);
-	assert_string_equal(seen.sns, "c");
-	journal_free(j);
-}
-
-static void forget(void *context, struct journal_entry *entry, const struct journal_record *record)
-{
-	(void)record;
-	journal_done(context, entry);
-}
-
-static void test_done_while_replaying(void **state)
-{
-	struct journal *j = new_journal(0, 0);
-	struct journal_request request = request_of("s", "body");
+	struct error error = ERROR_NONE;
 	struct journal_entry *entry;
+	struct seen seen = {0};
+	size_t damaged = 9;
+	struct scene s;
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
-		journal_accept(j, &request, NULL, &entry);
-	journal_replay(j, forget, j);
-	assert_int_equal(journal_count(j), 0);
-	journal_free(j);
-}
-
-static void test_bounds(void **state)
-{
-	struct journal *j = new_journal(2, 10);
-	struct journal_request four = request_of("s", "body"),
-			       eleven = request_of("t", "12345678901");
-	struct journal_entry *a, *b, *c = NULL;
-	struct waiter w = {.wait.stored = on_stored};
-
-	(void)state;
-	assert_int_equal(journal_accept(j, &eleven, &w.wait, &c), GOFER_FULL);
-	assert_int_equal(notified, 0);
-	assert_int_equal(journal_accept(j, &four, NULL, &a), GOFER_OK);
-	assert_int_equal(journal_accept(j, &four, NULL, &b), GOFER_OK);
-	assert_int_equal(journal_accept(j, &four, NULL, &c), GOFER_FULL);
-	assert_null(c);
-	assert_int_equal(journal_result(j, a, (struct slice){"123", 3}), GOFER_FULL);
-	assert_int_equal(journal_result(j, a, (struct slice){"12", 2}), GOFER_OK);
-	journal_done(j, a);
-	assert_int_equal(journal_accept(j, &four, NULL, &c), GOFER_OK);
-	journal_done(j, b);
-	journal_done(j, c);
-	assert_int_equal(journal_count(j), 0);
-	journal_run(j);
-	assert_int_equal(w.stored, 0);
-	journal_free(j);
+	scene_init(&s);
+	store(&s, "one");
+	entry = store(&s, "two");
+	assert_int_equal(journal_inspect(s.path, on_sight, &seen, &damaged, &error), GOFER_OK);
+	assert_int_equal(seen.count, 2);
+	assert_int_equal(seen.size, strlen(BODY));
+	assert_int_equal(damaged, 0);
+	assert_string_equal(seen.last, "two");
+	store_result(&s, entry, "{}");
+	memset(&seen, 0, sizeof seen);
+	assert_int_equal(journal_inspect(s.path, on_sight, &seen, &damaged, &error), GOFER_OK);
+	assert_int_equal(seen.results, 1);
+	assert_int_equal(seen.size, 2);
+	assert_int_equal(journal_inspect("/nowhere/at/all", on_sight, &seen, &damaged, &error),
+	                 GOFER_NOTFOUND);
+	assert_non_null(strstr(error.text, "/nowhere/at/all"));
+	scene_release(&s);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stored_is_told_later_and_in_order),
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_done_while_replaying),
-		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(the_checksum_is_castagnolis),
+		cmocka_unit_test(those_who_wait_are_told_in_order),
+		cmocka_unit_test(what_gathers_is_synced_together),
+		cmocka_unit_test(what_is_not_durable_is_written_and_not_synced),
+		cmocka_unit_test(what_is_done_at_once_is_never_written),
+		cmocka_unit_test(each_state_is_replayed),
+		cmocka_unit_test(what_was_found_goes_on),
+		cmocka_unit_test(only_one_journal_has_a_directory),
+		cmocka_unit_test(bounds_hold),
+		cmocka_unit_test(a_long_way_takes_little_room),
+		cmocka_unit_test(what_does_not_fit_is_refused_whole_and_later_taken),
+		cmocka_unit_test(failing_it_keeps_what_nobody_waits_for),
+		cmocka_unit_test(ten_thousand_are_replayed_at_once),
+		cmocka_unit_test(it_can_be_looked_into_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
