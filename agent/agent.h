@@ -37,7 +37,8 @@ struct agent *agent_new(struct loop *loop, const struct settings *settings,
 
 /* Takes no more requests, lets those that were accepted end for `grace` seconds, sends their results and
  * closes. Called again, or at the end of that time: what is left is ended now (those that wait are
- * answered with Cancelled). on_stopped follows, within some 5 s then, whatever the methods do. */
+ * answered with Cancelled, but for durable ones, which the next start runs). on_stopped follows, within some
+ * 5 s then, whatever the methods do. */
 void agent_stop(struct agent *agent);
 /* Methods that still run though all is over: nobody can end them but the end of the process. */
 size_t agent_abandoned(const struct agent *agent);

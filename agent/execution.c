@@ -43,6 +43,7 @@ struct execution {
 	/* the worker's from the submission until `finished` is told, then the loop's */
 	struct pool_job job;
 	struct buf result;
+	bool kept; /* in the journal, for the next start: it was durable, and its pool has ended */
 
 	struct loop_task task; /* in the loop's list while `told` */
 	pthread_mutex_t lock;
@@ -221,7 +222,9 @@ static void drop_job(struct pool_job *job)
 	struct execution *e = CONTAINER(job, job);
 
 	call_cancel(e->call);
-	print_result(e);
+	e->kept = e->durable;
+	if (!e->kept)
+		print_result(e);
 	tell_finished(e);
 }
 
@@ -297,7 +300,8 @@ static void on_finished(struct execution *e)
 	enum gofer_err rc;
 
 	if (!e->result.size) {
-		journal_done(journal, e->entry);
+		if (!e->kept)
+			journal_done(journal, e->entry);
 		end(e);
 		return;
 	}

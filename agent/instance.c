@@ -112,8 +112,7 @@ static enum gofer_err make(struct instance *in, struct error *error)
 		return GOFER_INVALID;
 	in->context = plugin_context_new(d->name, option_of, in);
 	/* What is left from before may be more than what is taken now. */
-	in->pool = pool_new(d->name, d->threads,
-	                    d->backlog + journal_count(in->services->journal));
+	in->pool = pool_new(d->name, d->threads, d->backlog + journal_count(in->services->journal));
 	in->tracker = tracker_new(&tracker);
 	in->resume = loop_timer_new(in->services->loop, on_resume, in);
 	if (!in->context || !in->pool || !in->tracker || !in->resume)

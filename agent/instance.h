@@ -80,7 +80,8 @@ bool instance_was_tried(const struct instance *in);
 
 /* Takes no more requests: those that were not accepted go back to the broker. */
 void instance_stop(struct instance *in);
-/* Ends what is left: calls that wait are answered with Cancelled, those that run are asked to stop. After
+/* Ends what is left: calls that wait are answered with Cancelled, or stay in the journal if they are
+ * durable; those that run are asked to stop. After
  * instance_stop(). */
 void instance_cut(struct instance *in);
 /* Calls that are not over. */

@@ -176,7 +176,8 @@ static bool load_agent(struct loading *l)
 	l->settings->run = path_of(l, "run/gofer");
 	l->settings->journal = path_of(l, "var/lib/gofer/journal");
 	l->settings->config = config_new(schema_agent);
-	if (!l->settings->run || !l->settings->journal || !l->settings->config || !read_agent_files(l)) {
+	if (!l->settings->run || !l->settings->journal || !l->settings->config ||
+	    !read_agent_files(l)) {
 		l->out_of_memory = true;
 		return false;
 	}

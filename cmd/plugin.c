@@ -11,6 +11,7 @@
 #include "cmd/exit_codes.h"
 #include "cmd/output.h"
 #include "cmd/plugin_call.h"
+#include "cmd/plugin_journal.h"
 #include "core/nearest.h"
 #include "plugins/table.h"
 
@@ -34,7 +35,9 @@ static const struct option_spec specs[] = {
 	{.name = "descriptor", .kind = OPTION_TEXT, .offset = OFFSET(descriptor),
 	 .argument = "FILE", .help = "call: what configures the plugin"},
 	{.name = "json", .kind = OPTION_FLAG, .offset = OFFSET(json),
-	 .help = "call: print the whole reply, one line of JSON"},
+	 .help = "call: print the whole reply, one line of JSON; journal: a JSON array"},
+	{.name = "root", .kind = OPTION_TEXT, .offset = OFFSET(root), .argument = "DIR",
+	 .initial = "/", .help = "journal: the agent's directory, as its own --root"},
 	{.name = "trace", .kind = OPTION_FLAG, .offset = OFFSET(trace),
 	 .help = "call: with an exception, print its trace"},
 	{.kind = OPTION_END},
@@ -187,10 +190,11 @@ static const struct {
 	{"call", "NAME CLASS.METHOD [ARGUMENT...]", 2, -1, call},
 	{"check", "DESCRIPTOR...", 1, -1, check},
 	{"help", "NAME", 1, 1, help},
+	{"journal", "", 0, 0, plugin_journal},
 	{"list", "", 0, 0, list},
 };
 
-static const char *const words[] = {"call", "check", "help", "list", NULL};
+static const char *const words[] = {"call", "check", "help", "journal", "list", NULL};
 
 static int unknown(const char *word)
 {
@@ -200,7 +204,7 @@ static int unknown(const char *word)
 	if (near)
 		fprintf(stderr, "did you mean \"%s\"?\n", near);
 	else
-		fputs("it is one of list, help, check, call\n", stderr);
+		fputs("it is one of list, help, check, call, journal\n", stderr);
 	return EXIT_CODE_USAGE;
 }
 
@@ -228,14 +232,16 @@ static int run(void *opaque, int argc, char **argv)
 
 const struct command command_plugin = {
 	.name = "plugin",
-	.args = "list | help NAME | check DESCRIPTOR... | call NAME ...",
+	.args = "list | help NAME | check DESCRIPTOR... | call NAME ... | journal",
 	.summary = "Look at plugins, check descriptors, call without a broker",
 	.details =
 		"list   the plugins in this program\n"
 		"help   a plugin's classes, methods and functions\n"
 		"check  reads descriptors, and tells every fault by file and line\n"
 		"call   NAME CLASS.METHOD [ARGUMENT...] runs a method here, to try it; arguments\n"
-		"       are as with gofer call",
+		"       are as with gofer call\n"
+		"journal  what an agent has accepted and not answered yet, from the files under\n"
+		"       --root; it may be running",
 	.words = words,
 	.options = specs,
 	.options_size = sizeof(struct plugin_options),

@@ -12,7 +12,7 @@
 #include "core/plugin.h"
 
 struct plugin_options {
-	const char *input, *cntr, *prefix, *secret, *descriptor;
+	const char *input, *cntr, *prefix, *secret, *descriptor, *root;
 	bool json, trace;
 };
 

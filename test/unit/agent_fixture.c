@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent_fixture.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/schema.h"
 #include "core/clock.h"
@@ -110,8 +113,24 @@ static void on_change(void *context)
 
 static void on_journal(struct loop_task *task)
 {
-	journal_run(((struct fixture *)((char *)task - offsetof(struct fixture, journal_task)))
-	                    ->journal);
+	struct fixture *f =
+		(struct fixture *)((char *)task - offsetof(struct fixture, journal_task));
+
+	if (f->journal)
+		journal_run(f->journal);
+}
+
+/* With all files in it. */
+static void remove_directory(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *one;
+
+	while (dir && (one = readdir(dir)))
+		unlinkat(dirfd(dir), one->d_name, 0);
+	if (dir)
+		closedir(dir);
+	rmdir(path);
 }
 
 static void notify(void *context)
@@ -145,6 +164,9 @@ struct fixture *fixture_new_like(const struct descriptor *like, size_t body_max,
 	fixture_runs = 0;
 	log_level("", LOG_LEVEL_ERROR);
 	f->loop = loop_new(&error);
+	strcpy(f->directory, "/tmp/gofer-agent-XXXXXX");
+	assert_non_null(mkdtemp(f->directory));
+	options.directory = f->directory;
 	options.notify = notify;
 	options.context = f;
 	f->journal = journal_new(&options, &error);
@@ -186,7 +208,9 @@ void fixture_free(struct fixture *f)
 	instance_free(f->instance);
 	admin_free(f->services.admin);
 	journal_free(f->journal);
+	f->journal = NULL;
 	loop_free(f->loop);
+	remove_directory(f->directory);
 	fake_free(f->fake);
 	config_free(f->descriptor.config);
 	free(f);

@@ -21,6 +21,7 @@
 #include "fake_connection.h"
 
 struct fixture {
+	char directory[32]; /* the journal's */
 	struct loop *loop;
 	struct journal *journal;
 	struct loop_task journal_task;

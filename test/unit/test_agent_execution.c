@@ -238,38 +238,84 @@ static void test_result_that_is_not_taken(void **state)
 	}
 }
 
-static void on_record(void *context, struct journal_entry *entry,
-                      const struct journal_record *record)
+struct known {
+	enum journal_state state;
+	char sn[16], plugin[16], replyto[16];
+	bool durable;
+	size_t size, count;
+};
+
+static void on_sight(void *context, const struct journal_sight *sight)
 {
-	(void)entry;
-	*(struct journal_record *)context = *record;
+	struct known *k = context;
+
+	k->state = sight->state;
+	snprintf(k->sn, sizeof k->sn, "%s", sight->sn);
+	snprintf(k->plugin, sizeof k->plugin, "%s", sight->plugin);
+	snprintf(k->replyto, sizeof k->replyto, "%s", sight->replyto);
+	k->durable = sight->durable;
+	k->size = sight->size;
+	k->count++;
+}
+
+static struct known look(const struct fixture *f)
+{
+	struct known k = {0};
+	size_t damaged;
+
+	assert_int_equal(journal_inspect(f->directory, on_sight, &k, &damaged, NULL), GOFER_OK);
+	assert_int_equal(damaged, 0);
+	return k;
 }
 
 static void test_what_the_journal_knows(void **state)
 {
 	struct fixture *f = fixture_new();
 	struct message like = {.body_kind = MESSAGE_DATA, .durable = true};
-	struct journal_record record;
+	struct known k;
 
 	(void)state;
 	fixture_call_like(f, &like, "s", "block", "[]", "\"R\"");
-	journal_replay(f->journal, on_record, &record);
-	assert_int_equal(record.state, JOURNAL_ACCEPTED);
-	assert_string_equal(record.request.sn, "s");
-	assert_string_equal(record.request.plugin, "test");
-	assert_string_equal(record.request.replyto, "R");
-	assert_int_equal(record.request.body_kind, MESSAGE_DATA);
-	assert_true(record.request.durable);
-	assert_memory_equal(record.request.body.data, "{\"sn\": \"s\"", 10);
 	fixture_wait_sent(f, 2);
-	journal_replay(f->journal, on_record, &record);
-	assert_int_equal(record.state, JOURNAL_STARTED);
+	fixture_turn(f, 0.01 * JOURNAL_DELAY_MS);
+	k = look(f);
+	assert_int_equal(k.count, 1);
+	assert_int_equal(k.state, JOURNAL_STARTED);
+	assert_string_equal(k.sn, "s");
+	assert_string_equal(k.plugin, "test");
+	assert_string_equal(k.replyto, "R");
+	assert_true(k.durable);
 	fixture_release(1);
 	fixture_wait_sent(f, 3);
-	journal_replay(f->journal, on_record, &record);
-	assert_int_equal(record.state, JOURNAL_RESULT);
-	assert_int_equal(record.result.size, strlen(f->fake->sent[2].body));
-	assert_memory_equal(record.result.data, f->fake->sent[2].body, record.result.size);
+	k = look(f);
+	assert_int_equal(k.count, 1);
+	assert_int_equal(k.state, JOURNAL_RESULT);
+	assert_int_equal(k.size, strlen(f->fake->sent[2].body));
+	fake_settle_all(f->fake, OUTCOME_ACCEPTED);
+	fixture_turn(f, 0.01 * JOURNAL_DELAY_MS);
+	assert_int_equal(look(f).count, 0);
+	fixture_free(f);
+}
+
+/* What waits when all ends is run by the next start, if it is durable; others are answered. */
+static void test_durable_ones_stay_for_the_next_start(void **state)
+{
+	struct fixture *f = fixture_new();
+	struct message like = fixture_message;
+
+	(void)state;
+	call_block(f, 0);
+	fixture_call(f, "quick", "echo", "[1]");
+	like.durable = true;
+	fixture_call_like(f, &like, "kept", "echo", "[1]", "\"R\"");
+	fixture_wait_sent(f, 4);
+	instance_stop(f->instance);
+	instance_cut(f->instance);
+	fixture_wait_sent(f, 5);
+	fixture_turn(f, 0.01 * JOURNAL_DELAY_MS);
+	assert_non_null(strstr(f->fake->sent[4].body, "Cancelled"));
+	assert_int_equal(f->fake->sent_count, 5);
+	assert_int_equal(journal_count(f->journal), 3);
 	fixture_free(f);
 }
 
@@ -530,6 +576,7 @@ int main(void)
 		cmocka_unit_test(test_forgotten_when_the_result_is_taken),
 		cmocka_unit_test(test_result_that_is_not_taken),
 		cmocka_unit_test(test_what_the_journal_knows),
+		cmocka_unit_test(test_durable_ones_stay_for_the_next_start),
 		cmocka_unit_test(test_durable_waits_for_the_journal),
 		cmocka_unit_test(test_credit_is_the_room),
 		cmocka_unit_test(test_credit_in_batches),

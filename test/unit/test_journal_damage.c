@@ -368,8 +368,12 @@ static void what_is_torn_is_cut_and_not_told(void **state)
 
 static void strangers_in_the_directory_are_left_alone(void **state)
 {
-	static const char *const names[] = {"README", "journal.", "journal.x", "journal.12x",
-	                                    "journal.damaged-0000000007", "journal.0"};
+	static const char *const names[] = {"README",
+	                                    "journal.",
+	                                    "journal.x",
+	                                    "journal.12x",
+	                                    "journal.damaged-0000000007",
+	                                    "journal.0"};
 	struct place p;
 	uint64_t damaged;
 	unsigned count;
