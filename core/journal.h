@@ -14,11 +14,14 @@
  * No function here but journal_new(), journal_free(), journal_replay() and journal_inspect() touches the
  * disk: a thread of the journal's own writes all that has gathered, and syncs once for the lot.
  *
- * What somebody waits for is written at once, and if the request is durable it is on disk (fdatasync)
- * before `stored` is called with GOFER_OK: it survives a loss of power. What nobody waits for is
- * written within JOURNAL_DELAY_MS and then survives the process; of an entry that is done by then, nothing is
- * ever written. So: wait for durable requests and their results, and for nothing else. A
- * `journal_done` may get lost with the power; then the result is there once more.
+ * What somebody waits for is written at once: it survives the process when `stored` is called with
+ * GOFER_OK. A durable request is on disk too then (fdatasync), and survives a loss of power. What nobody
+ * waits for is written within JOURNAL_DELAY_MS; of an entry that is done by then, nothing is ever
+ * written. So: wait for durable requests and their results, and for nothing else.
+ *
+ * Anything else is on disk with the next durable request, or JOURNAL_SYNC_MS later: to sync results too before
+ * they are told would cost a fifth of all durable calls. So a loss of power may take the results
+ * (their requests run again) and the ends (their results are there once more) of that last moment.
  *
  * A write that fails (no room on the disk, say) undoes all of itself. Who waited is told GOFER_FULL or GOFER_IO;
  * what nobody waits for is kept in memory and tried again each second. Until a write has worked again
@@ -49,6 +52,7 @@
 #include "core/error.h"
 
 #define JOURNAL_DELAY_MS 10
+#define JOURNAL_SYNC_MS 100
 
 struct journal;
 struct journal_entry; /* valid from journal_accept() to journal_done() */

@@ -11,7 +11,7 @@
 #define STACK_SIZE (128 * 1024)
 #define DELAY_US (JOURNAL_DELAY_MS * 1000u)
 #define RETRY_US 1000000u
-#define SYNC_US 1000000u /* what nobody waits for is on disk by then */
+#define SYNC_US (JOURNAL_SYNC_MS * 1000u)
 #define GATHER_US 500u
 #define LOT_KEPT ((size_t)256 << 10)
 
@@ -86,10 +86,11 @@ static size_t size_of(const struct journal_slot *slots, size_t count)
 	return size;
 }
 
+/* A result that was written is not computed again, unless the power goes. */
 static bool wants_sync(const struct journal_slot *slots, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (slots[i].wait && slots[i].entry->durable)
+		if (slots[i].wait && slots[i].entry->durable && slots[i].state == JOURNAL_ACCEPTED)
 			return true;
 	return false;
 }
