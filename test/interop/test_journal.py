@@ -178,7 +178,7 @@ def test_damage_is_told_and_the_rest_runs(start, broker, caller):
         assert b"Number 4" in f.read()
 
 
-def test_two_hundred_calls_share_few_syncs(start, tmp_path):
+def test_four_thousand_calls_share_few_syncs(start, tmp_path):
     """Counted by strace."""
     if not shutil.which("strace"):
         pytest.skip("no strace")
@@ -195,7 +195,7 @@ def test_two_hundred_calls_share_few_syncs(start, tmp_path):
     strace.wait()
     with open(trace) as f:
         syncs = sum("fdatasync(" in line for line in f)
-    assert 0 < syncs <= 400
+    assert 0 < syncs <= 400 * SLOW      # a slow agent has less to write at a time
 
 
 FULL = r"""
