@@ -471,6 +471,7 @@ void agent_free(struct agent *agent)
 		return;
 	agent->phase = AGENT_STOPPED;
 	end_workers(agent);
+	journal_stop(agent->journal);
 	for (struct link *next, *l = agent->links; l; l = next) {
 		next = l->next;
 		uplink_free(l->uplink);

@@ -64,11 +64,20 @@ struct journal *journal_new(const struct journal_options *options, struct error 
 	return j;
 }
 
-void journal_free(struct journal *j)
+void journal_stop(struct journal *j)
 {
 	if (!j)
 		return;
 	journal_writer_stop(j);
+	j->told = NULL;
+	j->told_end = &j->told;
+}
+
+void journal_free(struct journal *j)
+{
+	if (!j)
+		return;
+	journal_stop(j);
 	while (j->head) {
 		struct journal_entry *e = j->head;
 

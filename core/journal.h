@@ -67,7 +67,10 @@ struct journal_options {
 
 /* Opens the directory and reads what is there; blocks. NULL: `error`; GOFER_EXISTS: another one has it. */
 struct journal *journal_new(const struct journal_options *options, struct error *error);
-/* Writes what is not written yet; blocks. What was not told yet is told no more. NULL is taken. */
+/* Writes what is not written yet; blocks. What was not told yet is told no more: those who wait may go then,
+ * before the journal does. What comes later is not written. NULL is taken; may be called again. */
+void journal_stop(struct journal *j);
+/* Stops and frees. NULL is taken. */
 void journal_free(struct journal *j);
 
 /* A request as it must be known to be run again. Strings and bytes are copied. */

@@ -204,6 +204,7 @@ void fixture_free(struct fixture *f)
 	instance_join(f->instance);
 	admin_join(f->services.admin);
 	loop_run_once(f->loop, 0);
+	journal_stop(f->journal);
 	outbox_free(f->outbox);
 	instance_free(f->instance);
 	admin_free(f->services.admin);
