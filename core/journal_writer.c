@@ -12,7 +12,7 @@
 #define DELAY_US (JOURNAL_DELAY_MS * 1000u)
 #define RETRY_US 1000000u
 #define SYNC_US (JOURNAL_SYNC_MS * 1000u)
-#define GATHER_US 500u
+#define GATHER_US 200u
 #define LOT_KEPT ((size_t)256 << 10)
 
 /* --- a lot ---------------------------------------------------------------------------- */
