@@ -119,13 +119,14 @@ void client_flushed(struct client *c);
 void client_violation(struct client *c, const char *what);
 
 /* delivery.c */
-void client_delivery_settle(struct delivery *d, enum outcome outcome, const struct error *why);
+void client_delivery_settle(struct delivery *base, enum outcome outcome, const struct error *why);
 
 /* receiver.c */
-struct receiver *client_receiver_open(struct connection *c, const struct receiver_options *options,
+struct receiver *client_receiver_open(struct connection *base,
+                                      const struct receiver_options *options,
                                       const struct receiver_events *events, void *context);
-void client_receiver_credit(struct receiver *r, unsigned n);
-void client_receiver_close(struct receiver *r);
+void client_receiver_credit(struct receiver *base, unsigned n);
+void client_receiver_close(struct receiver *base);
 void client_receivers_up(struct client *c);
 /* The connection is gone: nothing is attached any more, deliveries lead nowhere. No callbacks. */
 void client_receivers_lost(struct client *c);

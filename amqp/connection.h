@@ -36,8 +36,10 @@ struct connection_options {
 	const char *cacert, *clientcert,
 		*clientkey;      /* files, PEM; NULL: the host's bundle, none, none */
 	bool no_host_validation; /* TLS: take any host name */
-	double heartbeat_s; /* peer silent for longer: connection is dead; 0: the default of 10 s */
-	double connect_timeout_s; /* for one attempt, from name lookup to open frame; 0: 10 s */
+	double heartbeat_s; /* peer silent for longer: connection is dead; 0: 10 s; 4 s at least, for
+	                     * brokers that beat no faster than once a second */
+	double connect_timeout_s; /* for one attempt, from name lookup to open frame, and for the
+	                           * answer to one attach; 0: 10 s */
 	bool persistent; /* reconnect until closed; otherwise the first failure is the last */
 };
 
@@ -70,7 +72,9 @@ enum message_body connection_request_body(const struct connection *c);
 
 /* Receiving. */
 struct receiver_options {
-	const char *address;  /* NULL: a temporary queue, gone with this receiver */
+	const char *
+		address; /* NULL: a temporary queue, gone with this receiver (but on RabbitMQ 3.10);
+	                       * "exchange/queue": that queue, bound to the exchange by its name */
 	const char *exchange; /* with a temporary queue: bind it to this exchange; or NULL */
 	bool durable;         /* a named queue is made durable where it must be made */
 };
@@ -118,7 +122,8 @@ struct send_options {
 };
 /* Queues the message in the order of calls for one address; it goes out when the connection is up and the
  * broker gives credit, and again after a reconnect if it was not settled (persistent ones; at least
- * once). GOFER_NOMEM; GOFER_FULL when CONNECTION_SEND_MAX messages wait; GOFER_CANCELLED once closed. */
+ * once). GOFER_NOMEM; GOFER_FULL when CONNECTION_SEND_MAX messages wait; GOFER_CANCELLED once closed or
+ * down for good. */
 #define CONNECTION_SEND_MAX 65536
 enum gofer_err connection_send(struct connection *c, const struct send_options *options);
 

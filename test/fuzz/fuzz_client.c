@@ -346,7 +346,7 @@ static void fill_frame(pn_data_t *f, uint8_t what, uint8_t a, uint8_t b)
 	case TRANSFER: fill_transfer(f, b & 1, b); break;
 	case DISPOSITION:
 		pn_data_fill(f, "DL[oIIoDL[]]", (uint64_t)0x15, (bool)(b & 1), b >> 5, b >> 2 & 3,
-		             (bool)(b & 2), (uint64_t)(0x23 + (b >> 4 & 7)));
+		             (bool)(b & 2), (uint64_t)0x23 + (b >> 4 & 7));
 		break;
 	case DETACH:
 		pn_data_fill(f, "DL[IoDL[s]]", (uint64_t)0x16, b >> 6, (bool)(b & 1),
