@@ -72,9 +72,9 @@ enum message_body connection_request_body(const struct connection *c);
 
 /* Receiving. */
 struct receiver_options {
-	const char *
-		address; /* NULL: a temporary queue, gone with this receiver (but on RabbitMQ 3.10);
-	                       * "exchange/queue": that queue, bound to the exchange by its name */
+	/* NULL: a temporary queue, gone with this receiver (but on RabbitMQ 3.10). "exchange/queue": that
+	 * queue, bound to the exchange by its name. */
+	const char *address;
 	const char *exchange; /* with a temporary queue: bind it to this exchange; or NULL */
 	bool durable;         /* a named queue is made durable where it must be made */
 };
