@@ -39,8 +39,8 @@ struct blob *blob_new(size_t size);
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b); /* NULL is taken */
 
-/* Sets what the broker has to know: the header, and from it and the clock when it expires (the ttl or the
- * absolute expiry time, whichever comes first; a ttl of 0 is none). */
+/* Sets what the broker has to know: the header, and from it and the clock when it expires (the ttl
+ * or the absolute expiry time, whichever comes first; a ttl of 0 is none). */
 void blob_describe(struct blob *b, const struct message *message);
 
 static inline bool blob_is_expired(const struct blob *b, uint64_t now_ms)
@@ -48,8 +48,8 @@ static inline bool blob_is_expired(const struct blob *b, uint64_t now_ms)
 	return b->expires_ms && b->expires_ms <= now_ms;
 }
 
-/* What a header says of it that is sent now, after `failures` failed deliveries here: sets those fields of
- * `header`. Returns whether it says anything else than the blob's own. */
+/* What a header says of it that is sent now, after `failures` failed deliveries here: sets those
+ * fields of `header`. Returns whether it says anything else than the blob's own. */
 bool blob_header(const struct blob *b, uint32_t failures, struct message *header);
 
 /* The bytes to send after `failures` failed deliveries: the blob's own, or, where the header must

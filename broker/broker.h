@@ -2,9 +2,9 @@
 /*
  * broker: the embedded AMQP 1.0 broker: queues, exchanges, and whoever connects to them.
  *
- * Queues are made when first attached to, or on request (dynamic, gone with their link; or through the
- * management node qmf.default.direct). Messages are kept in memory, within bounds; a full queue gives
- * its senders no credit, it loses nothing. Exchanges: amq.direct, amq.topic, amq.fanout, and
+ * Queues are made when first attached to, or on request (dynamic, gone with their link; or through
+ * the management node qmf.default.direct). Messages are kept in memory, within bounds; a full queue
+ * gives its senders no credit, it loses nothing. Exchanges: amq.direct, amq.topic, amq.fanout, and
  * declared ones.
  *
  *   b = broker_new(loop, &options, &error);
@@ -42,14 +42,14 @@ struct broker_options {
 /* Reads the users file and the certificate. NULL: `error` (file and line where there is one). */
 struct broker *broker_new(struct loop *loop, const struct broker_options *options,
                           struct error *error);
-/* Listens. Port 0 of the url is any free one. Refused (GOFER_AUTH) where the address is not loopback and there are
- * neither users nor TLS. */
+/* Listens. Port 0 of the url is any free one. Refused (GOFER_AUTH) where the address is not
+ * loopback and there are neither users nor TLS. */
 enum gofer_err broker_listen(struct broker *b, const struct url *url, struct error *error);
 /* The port of the last broker_listen(). */
 uint16_t broker_port(const struct broker *b);
 
-/* A connection to this broker from inside its process: no socket, no proton. Always up (on_up comes in the
- * next turn), until the broker closes. NULL: out of memory. */
+/* A connection to this broker from inside its process: no socket, no proton. Always up (on_up comes
+ * in the next turn), until the broker closes. NULL: out of memory. */
 struct connection *broker_connect(struct broker *b, const struct connection_events *events,
                                   void *context);
 

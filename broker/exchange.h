@@ -2,8 +2,8 @@
 /*
  * exchange: from a key to the queues that are bound to it.
  *
- * direct: the key is the binding's; topic: the binding's key is a pattern of words between dots, where
- * "*" is any one word and "#" any number of them, none included; fanout: keys do not matter.
+ * direct: the key is the binding's; topic: the binding's key is a pattern of words between dots,
+ * where "*" is any one word and "#" any number of them, none included; fanout: keys do not matter.
  * Bindings belong to both ends and go with either.
  *
  *   x = exchange_new(EXCHANGE_TOPIC);

@@ -38,7 +38,8 @@ static const struct binding_filter *by_descriptor(pn_data_t *data)
 					      : by_name(value_text(data));
 }
 
-/* The value at the cursor, described or not; `*kind` stays what the map's key said where it is not. */
+/* The value at the cursor, described or not; `*kind` stays what the map's key said where it is
+ * not. */
 static struct slice read_value(pn_data_t *data, const struct binding_filter **kind)
 {
 	struct slice text = {NULL, 0};

@@ -3,8 +3,8 @@
  * filter: the binding key that a receiver asks an exchange for, in its source's filter set.
  *
  * Understood are apache.org:legacy-amqp-direct-binding:string and
- * apache.org:legacy-amqp-topic-binding:string, named by symbol or number; anything else is passed over
- * and not confirmed, so that the receiver knows. Thread: the owner's of the link.
+ * apache.org:legacy-amqp-topic-binding:string, named by symbol or number; anything else is passed
+ * over and not confirmed, so that the receiver knows. Thread: the owner's of the link.
  */
 #ifndef GOFER_BROKER_FILTER_H
 #define GOFER_BROKER_FILTER_H

@@ -5,12 +5,13 @@
  * Knows no connections: links of remote peers, receivers inside this process and the management all
  * come to it with a message and an address, or with a consumer.
  *
- * What becomes of a message whose queue is full: an address that a link is attached to
- * gives no credit, so it is rare there; where the address comes with the message (anonymous relay, an exchange)
- * the outcome is `released` and the sender has it still. To hold the outcome back until there is
- * room would let one queue that nobody empties use up the credit of a link, and with it stop
- * everyone else that is reached over the same link. With several queues behind an exchange it is all
- * or nothing: one that is full releases the message, so that a second try makes no duplicates.
+ * What becomes of a message whose queue is full: an address that a link is attached to gives no
+ * credit, so it is rare there; where the address comes with the message (anonymous relay, an
+ * exchange) the outcome is `released` and the sender has it still. To hold the outcome back until
+ * there is room would let one queue that nobody empties use up the credit of a link, and with it
+ * stop everyone else that is reached over the same link. With several queues behind an exchange it
+ * is all or nothing: one that is full releases the message, so that a second try makes no
+ * duplicates.
  *
  * Thread: the loop's.
  */
@@ -51,9 +52,9 @@ enum gofer_err hub_init(struct hub *hub, struct loop *loop, size_t queue_message
 void hub_release(struct hub *hub);
 
 /*
- * Delivers. `message` is the decoded `blob`; `settled`: the sender has forgotten it, and cares about
- * no outcome. GOFER_OK: taken; GOFER_NOTFOUND: nobody is there; GOFER_FULL: not now; GOFER_INVALID:
- * never; GOFER_NOMEM.
+ * Delivers. `message` is the decoded `blob`; `settled`: the sender has forgotten it, and cares
+ * about no outcome. GOFER_OK: taken; GOFER_NOTFOUND: nobody is there; GOFER_FULL: not now;
+ * GOFER_INVALID: never; GOFER_NOMEM.
  */
 enum gofer_err hub_deliver(struct hub *hub, const struct address *to, struct blob *blob,
                            const struct message *message, bool settled, struct error *error);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * link: a remote peer's link: what is common to those that bring messages (link_in.c) and those that
- * take them (link_out.c).
+ * link: a remote peer's link: what is common to those that bring messages (link_in.c) and those
+ * that take them (link_out.c).
  *
- * The struct lives from the attach to the detach of either side, or to the end of its connection; with it
- * goes our hold on proton's link, which lives on without a context until the peer has detached too.
- * Nothing here outlives its peer.
+ * The struct lives from the attach to the detach of either side, or to the end of its connection;
+ * with it goes our hold on proton's link, which lives on without a context until the peer has
+ * detached too. Nothing here outlives its peer.
  *
  * Thread: the loop's.
  */

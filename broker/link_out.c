@@ -11,8 +11,8 @@
 #include "broker/filter.h"
 #include "core/log.h"
 
-/* Encoded messages that a session may have ahead of its connection. A consumer with much credit on a
- * slow connection would else have a copy of its whole queue made. */
+/* Encoded messages that a session may have ahead of its connection. A consumer with much credit on
+ * a slow connection would else have a copy of its whole queue made. */
 #define CHOKE_BYTES (1024 * 1024)
 
 static struct link_out *out_of(struct link *l)

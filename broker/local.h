@@ -3,8 +3,8 @@
  * local: connections from inside this process, straight on the queues: a `struct connection` as
  * amqp/connection.h has it, with neither proton nor a socket behind it.
  *
- * What happens to it is kept in a list and told at the end of the loop's turn, so that no function of
- * the connection calls back before it returns.
+ * What happens to it is kept in a list and told at the end of the loop's turn, so that no function
+ * of the connection calls back before it returns.
  *
  * Thread: the loop's.
  */

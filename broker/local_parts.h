@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * local_parts: a connection inside the process, for its parts: local.c, the connection itself and what
- * is sent through it; local_receiver.c, its receivers and their deliveries.
+ * local_parts: a connection inside the process, for its parts: local.c, the connection itself and
+ * what is sent through it; local_receiver.c, its receivers and their deliveries.
  *
  * Thread: the loop's.
  */
@@ -54,9 +54,9 @@ extern const struct connection_ops local_ops;
 
 struct receiver *local_receiver_open(struct connection *c, const struct receiver_options *options,
                                      const struct receiver_events *events, void *context);
-void local_receiver_credit(struct receiver *r, unsigned n);
-void local_receiver_close(struct receiver *r);
-void local_delivery_settle(struct delivery *d, enum outcome outcome, const struct error *why);
+void local_receiver_credit(struct receiver *base, unsigned n);
+void local_receiver_close(struct receiver *base);
+void local_delivery_settle(struct delivery *base, enum outcome outcome, const struct error *why);
 
 /* Off its queue; nothing is told of it any more. */
 void local_receiver_detach(struct local_receiver *r);

@@ -2,10 +2,11 @@
 /*
  * node: what an address leads to: a queue, an exchange, or the management.
  *
- * There from the start: amq.direct, amq.topic, amq.fanout and the management node qmf.default.direct.
- * An address is a node's name, or "exchange/key". A name that nothing has is a queue yet to be
- * made, except under the prefixes "amq." (the broker's exchanges) and "qmf." and under that of dynamic queues
- * ("temp."): a reply that comes late must not make the queue anew that its caller has left.
+ * There from the start: amq.direct, amq.topic, amq.fanout and the management node
+ * qmf.default.direct. An address is a node's name, or "exchange/key". A name that nothing has is a
+ * queue yet to be made, except under the prefixes "amq." (the broker's exchanges) and "qmf." and
+ * under that of dynamic queues ("temp."): a reply that comes late must not make the queue anew that
+ * its caller has left.
  *
  * Thread: the loop's.
  */
@@ -31,7 +32,7 @@ enum node_kind { NODE_QUEUE, NODE_EXCHANGE, NODE_MANAGEMENT };
 /* What the maker asked for; kept for those who query. */
 struct node_flags {
 	bool durable;
-	bool auto_delete; /* a queue: goes with its last consumer; an exchange: with its last binding */
+	bool auto_delete; /* goes with its last consumer; an exchange: with its last binding */
 	bool exclusive;
 	bool dynamic; /* goes with the link that made it */
 };
@@ -73,8 +74,8 @@ enum gofer_err nodes_resolve(const struct nodes *nodes, struct slice text, struc
 enum gofer_err nodes_attach(struct nodes *nodes, struct slice text, struct node_flags flags,
                             struct address *out, struct error *error);
 
-/* Makes one; GOFER_EXISTS where there is a node of that name already; else as nodes_attach(). Bounds: 0 is the
- * default, more than it is the default too. */
+/* Makes one; GOFER_EXISTS where there is a node of that name already; else as nodes_attach().
+ * Bounds: 0 is the default, more than it is the default too. */
 enum gofer_err nodes_add_queue(struct nodes *nodes, struct slice name, struct node_flags flags,
                                size_t messages_max, size_t bytes_max, struct node **out,
                                struct error *error);

@@ -101,8 +101,8 @@ static void on_session_open(struct peer *p, pn_event_t *event)
 	pn_session_open(pn_event_session(event));
 }
 
-/* Counts the links that proton keeps until the peer has detached them, refused ones too: a session's in
- * its context. */
+/* Counts the links that proton keeps until the peer has detached them, refused ones too: a
+ * session's in its context. */
 static bool count_link(struct peer *p, pn_link_t *pn)
 {
 	pn_session_t *session = pn_link_session(pn);
@@ -182,7 +182,8 @@ static struct link *first_link(const struct peer *p, const pn_session_t *session
 	return l;
 }
 
-/* A link may take others with it, those on its dynamic queue: so it is always the first that goes. */
+/* A link may take others with it, those on its dynamic queue: so it is always the first that
+ * goes. */
 static void drop_links(struct peer *p, const pn_session_t *session)
 {
 	struct link *l;

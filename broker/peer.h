@@ -2,8 +2,8 @@
 /*
  * peer: a remote client's connection: from its greeting to its close.
  *
- * A `struct server` is what all peers share. A peer is a driver (amqp/driver.h) on the server's side:
- * SASL, TLS, the open frames, sessions; its links are link.h's. It goes by itself when the
+ * A `struct server` is what all peers share. A peer is a driver (amqp/driver.h) on the server's
+ * side: SASL, TLS, the open frames, sessions; its links are link.h's. It goes by itself when the
  * connection has ended; what it held unsettled returns to the queues then.
  *
  * Bounded: peers, sessions a peer, links a session and a peer, messages half received, the time a

@@ -160,8 +160,8 @@ static bool cut(struct slice from, unsigned skip, struct slice *part, struct sli
 	return true;
 }
 
-/* Names may have slashes in them, so "exchange/queue/key" is cut where there are such an exchange and
- * such a queue; failing that at the first two slashes. False: it has not got two. */
+/* Names may have slashes in them, so "exchange/queue/key" is cut where there are such an exchange
+ * and such a queue; failing that at the first two slashes. False: it has not got two. */
 static bool split(const struct request *r, struct slice name, struct binding_name *out)
 {
 	struct binding_name b;

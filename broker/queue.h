@@ -2,23 +2,24 @@
 /*
  * queue: messages in order, and those who wait for them; within bounds.
  *
- * Knows neither AMQP nor the loop. Who takes messages is a `struct consumer`, who waits for room is a
- * `struct producer`: both are embedded in what their owner allocates (a link, a receiver inside
+ * Knows neither AMQP nor the loop. Who takes messages is a `struct consumer`, who waits for room is
+ * a `struct producer`: both are embedded in what their owner allocates (a link, a receiver inside
  * this process).
  *
  * A message in a queue is an `entry`: it waits, or a consumer holds it until its fate is told by
- * queue_remove() or queue_return(). Consumers that have credit are served in turn. A message that comes
- * back takes its old place. Expired ones are dropped when they are met, and by queue_expire().
+ * queue_remove() or queue_return(). Consumers that have credit are served in turn. A message that
+ * comes back takes its old place. Expired ones are dropped when they are met, and by
+ * queue_expire().
  *
  *   q = queue_new(100000, 256 << 20);
  *   queue_join(q, &c);  queue_credit(&c, 10);      -> c.ops->offer(&c, entry), ...
- *   queue_put(q, blob, false);                     GOFER_FULL: the queue is; the message was not taken
+ *   queue_put(q, blob, false);                     GOFER_FULL: the message was not taken
  *   queue_remove(entry);  or  queue_return(entry, true, false);
  *   queue_leave(&c);  queue_free(q);
  *
- * The bounds are on what waits and is held together. A queue that has reached one takes nothing that
- * its sender can still keep; what a sender has forgotten already (settled) is taken up to twice the
- * bound, for it may have been on its way, and is dropped above that.
+ * The bounds are on what waits and is held together. A queue that has reached one takes nothing
+ * that its sender can still keep; what a sender has forgotten already (settled) is taken up to
+ * twice the bound, for it may have been on its way, and is dropped above that.
  *
  * Thread: the loop's. Callbacks must not call back into the queue, with the exceptions named.
  */
@@ -53,13 +54,15 @@ struct entry {
 TAILQ_HEAD(entry_list, entry);
 
 struct consumer_ops {
-	/* `e` is the consumer's to hold; its credit is one less. May call queue_remove(e) and queue_pause(c).
-	 * On failure the message stays in the queue and the consumer's credit is gone. */
+	/* `e` is the consumer's to hold; its credit is one less. May call queue_remove(e) and
+	 * queue_pause(c). On failure the message stays in the queue and the consumer's credit is
+	 * gone. */
 	enum gofer_err (*offer)(struct consumer *c, struct entry *e);
-	/* The queue is deleted. The consumer has left it, and what it held does not exist any more (the tags were
-	 * last seen by `forget`). */
+	/* The queue is deleted. The consumer has left it, and what it held does not exist any more
+	 * (the tags were last seen by `forget`). */
 	void (*gone)(struct consumer *c);
-	/* An entry that the consumer holds is about to go with its queue. NULL: it keeps no tags. */
+	/* An entry that the consumer holds is about to go with its queue. NULL: it keeps no
+	 * tags. */
 	void (*forget)(struct consumer *c, struct entry *e);
 };
 
@@ -122,8 +125,8 @@ bool queue_is_full(const struct queue *q);
 /* How many messages may still come. */
 size_t queue_room(const struct queue *q);
 
-/* Adds a reference to `b`, or gives it to a consumer at once. `settled`: its sender has forgotten it. GOFER_FULL
- * (not settled: it is the sender's still; settled: it is dropped), GOFER_NOMEM. */
+/* Adds a reference to `b`, or gives it to a consumer at once. `settled`: its sender has forgotten
+ * it. GOFER_FULL (not settled: it is the sender's still; settled: it is dropped), GOFER_NOMEM. */
 enum gofer_err queue_put(struct queue *q, struct blob *b, bool settled);
 
 /* A consumer comes, without credit. */
@@ -137,7 +140,8 @@ void queue_pause(struct consumer *c);
 
 /* The message is done with. */
 void queue_remove(struct entry *e);
-/* It goes back to its place. `failed`: the delivery counts; `not_here`: not to this consumer again. */
+/* It goes back to its place. `failed`: the delivery counts; `not_here`: not to this consumer
+ * again. */
 void queue_return(struct entry *e, bool failed, bool not_here);
 
 /* Drops up to `count` of those that wait (0: all); returns how many there were. */

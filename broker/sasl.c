@@ -237,8 +237,8 @@ static bool on_init_server(pn_transport_t *transport)
 	return true;
 }
 
-/* Proton forgets the first mechanism's name when there is a second frame, which may come at any time:
- * that is the end of the connection. */
+/* Proton forgets the first mechanism's name when there is a second frame, which may come at any
+ * time: that is the end of the connection. */
 static void on_init(pn_transport_t *transport, const char *mechanism, const pn_bytes_t *recv)
 {
 	struct login *login = login_of(transport);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * teller: things to be told at the end of the loop's turn, in the order in which they came up, so that no
- * function of their owner's calls back before it returns.
+ * teller: things to be told at the end of the loop's turn, in the order in which they came up, so
+ * that no function of their owner's calls back before it returns.
  *
- * A thing is a `struct tidings` embedded in what it is about. What comes up while they are told has to wait for
- * the next turn. The owner may go while something is told.
+ * A thing is a `struct tidings` embedded in what it is about. What comes up while they are told has
+ * to wait for the next turn. The owner may go while something is told.
  *
  * Thread: the loop's.
  */

@@ -21,8 +21,9 @@ struct users;
 struct users *users_load(const char *path, struct error *error);
 void users_free(struct users *u); /* NULL is taken */
 
-/* Whether the password is that user's. Takes as long for a name that is not there, so that names can't be
- * found out. Blocks for milliseconds (up to a second, for the strongest hashes) if users_are_hashed(). */
+/* Whether the password is that user's. Takes as long for a name that is not there, so that names
+ * can't be found out. Blocks for milliseconds (up to a second, for the strongest hashes) if
+ * users_are_hashed(). */
 bool users_check(const struct users *u, const char *name, const char *password);
 bool users_are_hashed(const struct users *u); /* some of them */
 

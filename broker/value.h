@@ -2,8 +2,8 @@
 /*
  * value: looking things up in, and writing, AMQP maps held by proton.
  *
- * Reading moves the cursor of the pn_data_t: value_find() leaves it on the value that was found, so that it can
- * be read, or entered to look further.
+ * Reading moves the cursor of the pn_data_t: value_find() leaves it on the value that was found, so
+ * that it can be read, or entered to look further.
  *
  * Thread: one at a time.
  */
@@ -20,8 +20,8 @@
 /* The text of the value at the cursor: a string, symbol or binary; data NULL: it is none. */
 struct slice value_text(pn_data_t *data);
 
-/* Moves from a map at the cursor to the value of its `key`; false: no map, or no such key (the cursor
- * is then anywhere). */
+/* Moves from a map at the cursor to the value of its `key`; false: no map, or no such key (the
+ * cursor is then anywhere). */
 bool value_find(pn_data_t *data, const char *key);
 /* The same along a path of keys from the first value of `data`; ends with NULL. */
 bool value_path(pn_data_t *data, const char *const *path);

@@ -32,8 +32,8 @@ struct command_options {
 /* clang-format off */
 static const struct option_spec specs[] = {
 	{.name = "listen", .letter = 'l', .kind = OPTION_LIST, .offset = OFFSET(listen),
-	 .argument = "URL", .help = "where to listen, amqp:// or amqps://; may be given several times; port 0 is "
-	         "any that is free; by default " DEFAULT_URL},
+	 .argument = "URL", .help = "where to listen, amqp:// or amqps://; may be given several "
+	         "times; port 0 is any that is free; by default " DEFAULT_URL},
 	{.name = "users", .kind = OPTION_TEXT, .offset = OFFSET(users), .argument = "FILE",
 	 .help = "who may connect, \"name:password\" lines; a password may be a hash of crypt(3)"},
 	{.name = "allow-anonymous", .kind = OPTION_FLAG, .offset = OFFSET(allow_anonymous),
@@ -55,7 +55,8 @@ static const struct option_spec specs[] = {
 	 .argument = "N", .help = "connections at a time", .initial = "10000", .min = 1,
 	 .max = 1000000},
 	{.name = "idle-timeout", .kind = OPTION_DURATION, .offset = OFFSET(idle_timeout_s),
-	 .argument = "TIME", .help = "a client that is silent for longer is gone", .initial = "30s"},
+	 .argument = "TIME", .help = "a client that is silent for longer is gone",
+	 .initial = "30s"},
 	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .offset = OFFSET(verbose),
 	 .help = "log every connection, and every message that is not taken"},
 	{.kind = OPTION_END},
@@ -187,11 +188,11 @@ const struct command command_broker = {
 	.args = "",
 	.summary = "Run a message broker",
 	.details =
-		"An AMQP 1.0 broker in memory: queues are made when they are first used, messages do not\n"
-		"outlive it. It says on standard error where it listens; SIGTERM ends it.\n"
+		"An AMQP 1.0 broker in memory: queues are made when they are first used, messages\n"
+		"do not outlive it. It says on standard error where it listens; SIGTERM ends it.\n"
 		"\n"
 		"  gofer broker -l amqp://127.0.0.1:5672\n"
-		"  gofer broker -l amqps://0.0.0.0:5671 --cert broker.pem --key broker.key --users users\n"
+		"  gofer broker -l amqps://0.0.0.0:5671 --cert c.pem --key k.pem --users users\n"
 		"\n"
 		"Where others than this host can reach it, it wants --users or amqps://.",
 	.options = specs,

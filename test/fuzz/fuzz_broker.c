@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes from a client into the broker's side of a connection, with queues and exchanges that are there
- * already, and a receiver inside the process that takes messages and settles them in each way in
- * turn. The first byte says whether passwords are asked for and into what pieces the rest is cut; or
- * that the rest are bodies of frames, each behind two bytes of length and one of channel, that
- * come framed as they should be, after a greeting in order.
+ * Any bytes from a client into the broker's side of a connection, with queues and exchanges that
+ * are there already, and a receiver inside the process that takes messages and settles them in each
+ * way in turn. The first byte says whether passwords are asked for and into what pieces the rest is
+ * cut; or that the rest are bodies of frames, each behind two bytes of length and one of channel,
+ * that come framed as they should be, after a greeting in order.
  *
  * When the connection is over, nothing of it may be left: no consumer, nothing held, no dynamic
  * queue, and the queues' sums are right.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// broker_rhea.js PORT SCENARIO: one of the scenarios below against a broker; what happened is printed as
-// one JSON value.
+// broker_rhea.js PORT SCENARIO: one of the scenarios below against a broker; what happened is
+// printed as one JSON value.
 const rhea = require('rhea');
 const [port, scenario] = process.argv.slice(2);
 const container = rhea.create_container();
@@ -30,7 +30,9 @@ const scenarios = {
     container.on('sendable', () => {
       while (sender.sendable() && sent < 1000) sender.send({ body: sent++ });
     });
-    const check = () => { if (received === 1000 && accepted === 1000) done({ received, accepted }); };
+    const check = () => {
+      if (received === 1000 && accepted === 1000) done({ received, accepted });
+    };
     container.on('accepted', () => { accepted++; check(); });
     container.on('message', (c) => {
       if (c.message.body !== received) fail(`${c.message.body} instead of ${received}`);

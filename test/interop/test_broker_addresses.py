@@ -86,8 +86,8 @@ def test_fanout(connection):
 
 class Filter(LinkOption):
     def __init__(self, kind, key):
-        self.filter = {symbol("f"): Described(symbol(f"apache.org:legacy-amqp-{kind}-binding:string"),
-                                              key)}
+        name = symbol(f"apache.org:legacy-amqp-{kind}-binding:string")
+        self.filter = {symbol("f"): Described(name, key)}
 
     def apply(self, link):
         link.source.filter.put_dict(self.filter)
@@ -121,7 +121,7 @@ def test_a_subscription_goes_with_its_receiver(connection):
 
 
 def test_a_full_queue_behind_an_exchange(start):
-    """All or nothing: a message that one of them could not take is nobody's, and the sender's still."""
+    """All or nothing: a message that one of them could not take is the sender's still."""
     broker = start.broker("--queue-messages", "2")
     connection = connect(broker)
     connection.create_receiver("amq.fanout", name="slow", credit=0)

@@ -71,7 +71,8 @@ def test_hashed_passwords(start, tmp_path):
 def test_many_logins_at_once(start, tmp_path):
     import crypt
     path = tmp_path / "users"
-    path.write_text(f"ann:{crypt.crypt('secret', crypt.mksalt(crypt.METHOD_SHA512, rounds=50000))}\n")
+    salt = crypt.mksalt(crypt.METHOD_SHA512, rounds=50000)
+    path.write_text(f"ann:{crypt.crypt('secret', salt)}\n")
     path.chmod(0o640)
     broker = start.broker("--users", str(path))
     failures = []
@@ -125,8 +126,8 @@ def certificate(tmp_path):
 
 def start_tls(start, certificate, *more):
     port = free_port()
-    p = start.process("broker", "-l", f"amqps://127.0.0.1:{port}", "--cert", certificate[0], "--key",
-                      certificate[1], *more)
+    p = start.process("broker", "-l", f"amqps://127.0.0.1:{port}", "--cert", certificate[0],
+                      "--key", certificate[1], *more)
     wait_for(lambda: "listening" in p.output() or not p.alive(), "the broker to listen")
     assert f"listening on amqps://127.0.0.1:{port}" in p.output()
     return port
@@ -199,7 +200,8 @@ def test_silence_from_the_start(broker):
 
 
 @pytest.mark.parametrize("bytes_", [
-    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 100, b"AMQP\0\0\x09\1", b"AMQP\3\1\0\0" + b"\xff" * 64,
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 100, b"AMQP\0\0\x09\1",
+    b"AMQP\3\1\0\0" + b"\xff" * 64,
     b"AMQP\0\1\0\0\xff\xff\xff\xff\2\0\0\0", b"\x16\3\1\2\0\1\0\1\xfc\3\3"])
 def test_garbage_closes_its_connection_only(broker, bytes_):
     well = connect(broker)

@@ -65,7 +65,8 @@ class Qmf:
 
     def query(self, name):
         """The values of an object, or None."""
-        reply = self.ask({"_what": "OBJECT", "_object_id": {"_object_name": name}}, "_query_request")
+        reply = self.ask({"_what": "OBJECT", "_object_id": {"_object_name": name}},
+                         "_query_request")
         assert reply.content_type == "amqp/list"
         assert reply.properties["qmf.opcode"] == "_query_response"
         assert len(reply.body) <= 1
@@ -96,8 +97,8 @@ def test_queues(qmf, connection):
     assert failure(lambda: qmf.create("queue", "q1")) == (7, "object already exists: q1")
     values = qmf.query(QUEUE + "q1")
     assert values["durable"] is True and values["autoDelete"] is False
-    assert [values[k] for k in ("msgDepth", "unackedMessages", "consumerCount", "bindingCount")] == \
-        [0, 0, 0, 0]
+    counts = "msgDepth", "unackedMessages", "consumerCount", "bindingCount"
+    assert [values[k] for k in counts] == [0, 0, 0, 0]
     assert relay(connection)("q1") == "accepted"
     qmf.delete("queue", "q1")
     assert failure(lambda: qmf.delete("queue", "q1")) == \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * broker_rig: the broker's side of connections, without sockets and listeners, and clients of proton's that are
- * driven by hand, back to back with it.
+ * broker_rig: the broker's side of connections, without sockets and listeners, and clients of
+ * proton's that are driven by hand, back to back with it.
  *
  *   rig_make(NULL, true);
  *   rig_open(&c);  link = rig_sender(&c, "name", "address");  ...  rig_stop(&c);
@@ -48,7 +48,8 @@ void rig_turns(void);
 struct slice rig_text(const char *s);
 struct queue *rig_queue(const char *name); /* which must be there */
 
-/* Connects; with a user by PLAIN, over a socket pair. rig_open() expects to be let in, and begins a session. */
+/* Connects; with a user by PLAIN, over a socket pair. rig_open() expects to be let in, and begins a
+ * session. */
 void rig_start(struct rig_client *c, const char *user, const char *password);
 void rig_open(struct rig_client *c);
 void rig_stop(struct rig_client *c); /* vanishes */
