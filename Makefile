@@ -149,7 +149,7 @@ test-brokers: all test-deps brokers-deps
 	@test/run brokers
 
 test-valgrind: test-deps
-	@$(MAKE) --no-print-directory LINK=shared valgrind-run
+	@$(MAKE) --no-print-directory LINK=shared PROGRAM=$(BUILD)/shared/gofer valgrind-run
 valgrind-run: all
 	@test/run valgrind
 
