@@ -80,7 +80,7 @@ ifeq ($(strip $(CHECK)),)
 ALL_CFLAGS += $(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
 	-fstack-protector-strong
 endif
-STATIC := $(if $(filter static,$(LINK)),-static -no-pie)
+STATIC := $(if $(filter static,$(LINK)),-static)
 
 ifeq ($(filter clean help,$(MAKECMDGOALS)),)
 include $(DEPS)/$(LINK).mk

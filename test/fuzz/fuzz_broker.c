@@ -231,7 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] & FRAMES)
 		feed_frames(p, data + 1, size - 1);
 	else
-		feed(p, data + 1, size - 1, data[0] & PIECES ? 1 + data[0] / 8 : size);
+		feed(p, data + 1, size - 1, data[0] & PIECES ? 1u + data[0] / 8u : size);
 	server_release(&server);
 	require(!server.peers_count);
 	connection_free(local);
