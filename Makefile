@@ -87,7 +87,7 @@ include $(DEPS)/$(LINK).mk
 # Other flags than last time: everything is made again.
 write_if_other = $(if $(filter-out x$(subst $() ,_,$(2)),x$(subst $() ,_,$(file <$(1)))),\
 	$(shell mkdir -p $(dir $(1)))$(file >$(1),$(2)))
-$(call write_if_other,$(OUT)/flags,$(CC) $(ALL_CFLAGS) / $(ALL_LDFLAGS) $(DEPS_LIBS))
+$(call write_if_other,$(OUT)/flags,$(CC) $(ALL_CFLAGS) / $(ALL_LDFLAGS) $(STATIC) $(DEPS_LIBS))
 $(call write_if_other,$(BUILD)/variant,$(VARIANT))
 endif
 $(DEPS)/%.mk: tools/deps
