@@ -248,6 +248,7 @@ def resident(broker):
         return int(f.read().split()[1]) * 4096
 
 
+@pytest.mark.skipif(bool(os.environ.get("SANITIZE")), reason="a sanitizer's memory is its own")
 def test_a_slow_consumer_is_not_read_ahead_for(connection, broker):
     """What it has credit for stays in the queue, once, until its connection can take more."""
     slow = connect(broker)

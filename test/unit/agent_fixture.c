@@ -51,6 +51,12 @@ static enum gofer_err test_progress(struct call *call)
 	return call_return_string(call, "done");
 }
 
+static enum gofer_err test_burst(struct call *call)
+{
+	sem_wait(&gate);
+	return test_progress(call);
+}
+
 static enum gofer_err test_sleep(struct call *call)
 {
 	double seconds;
@@ -86,6 +92,7 @@ static const struct method methods[] = {
 	{.name = "echo", .params = "x", .run = test_echo, .help = "A test."},
 	{.name = "block", .run = test_block, .help = "A test."},
 	{.name = "progress", .params = "n", .run = test_progress, .help = "A test."},
+	{.name = "burst", .params = "n", .run = test_burst, .help = "A test."},
 	{.name = "sleep", .params = "seconds", .run = test_sleep, .help = "A test."},
 	{.name = "who", .run = test_who, .help = "A test."},
 	{.name = NULL},

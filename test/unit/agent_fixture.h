@@ -3,7 +3,8 @@
  * agent_fixture: an instance of a plugin made for the tests, on a fake connection.
  *
  * The plugin "test" has the class Test: echo(x), block() (until fixture_release()), progress(n),
- * sleep(seconds), who() (what its descriptor says in [test] name).
+ * burst(n) (progress, after fixture_release()), sleep(seconds), who() (what its descriptor says in
+ * [test] name).
  */
 #ifndef GOFER_TEST_AGENT_FIXTURE_H
 #define GOFER_TEST_AGENT_FIXTURE_H
