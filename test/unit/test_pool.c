@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -253,6 +255,256 @@ static void one_after_the_other_needs_one_thread_only(void **state)
 	sem_destroy(&look.done);
 }
 
+/* --- taking back --- */
+
+static void free_withdrawn(struct pool *pool, struct job *job)
+{
+	assert_true(pool_withdraw(pool, &job->base));
+	assert_false(pool_withdraw(pool, &job->base));
+	free(job);
+}
+
+static void a_waiting_job_is_taken_back_from_wherever_it_is(void **state)
+{
+	static const unsigned left[] = {0, 2, 4, 6, 7};
+	struct pool *pool = pool_new("withdraw", 1, 5);
+	struct job *jobs[6];
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	submit(pool, &s, 0, true);
+	wait_for(&s.arrived, 1);
+	for (unsigned i = 1; i <= 5; i++) {
+		jobs[i] = job_new(&s, i, false);
+		assert_int_equal(pool_submit(pool, &jobs[i]->base), GOFER_OK);
+	}
+	assert_int_equal(submit(pool, &s, 6, false), GOFER_FULL);
+	free_withdrawn(pool, jobs[3]); /* in the middle */
+	free_withdrawn(pool, jobs[1]); /* the first */
+	free_withdrawn(pool, jobs[5]); /* the last */
+	assert_int_equal(pool_waiting(pool), 2);
+	assert_int_equal(submit(pool, &s, 6, false), GOFER_OK);
+	assert_int_equal(submit(pool, &s, 7, false), GOFER_OK);
+	post(&s.gate, 1);
+	pool_free(pool);
+	assert_int_equal(s.count, 5);
+	assert_memory_equal(s.order, left, sizeof(left));
+	assert_int_equal(s.dropped, 0);
+	scene_release(&s);
+}
+
+static void the_only_one_that_waits_is_taken_back_and_handed_over_again(void **state)
+{
+	struct pool *pool = pool_new("again", 1, 1);
+	struct job *job;
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	submit(pool, &s, 0, true);
+	wait_for(&s.arrived, 1);
+	job = job_new(&s, 1, false);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(pool_submit(pool, &job->base), GOFER_OK);
+		assert_true(pool_withdraw(pool, &job->base));
+		assert_int_equal(pool_waiting(pool), 0);
+	}
+	assert_int_equal(pool_submit(pool, &job->base), GOFER_OK);
+	post(&s.gate, 1);
+	pool_free(pool);
+	assert_int_equal(s.count, 2);
+	scene_release(&s);
+}
+
+/* A job that outlives its run, and tells of a drop without being freed. */
+struct kept {
+	struct pool_job base;
+	sem_t arrived, gate;
+	bool dropped;
+};
+
+static void run_kept(struct pool_job *base)
+{
+	struct kept *kept = (struct kept *)base;
+
+	sem_post(&kept->arrived);
+	sem_wait(&kept->gate);
+}
+
+static void drop_kept(struct pool_job *base)
+{
+	((struct kept *)base)->dropped = true;
+}
+
+static void what_does_not_wait_is_not_taken_back(void **state)
+{
+	struct pool *pool = pool_new("had", 1, 1);
+	struct kept first = {.base = {.run = run_kept}};
+	struct kept second = {.base = {.run = run_kept, .drop = drop_kept}};
+
+	(void)state;
+	sem_init(&first.arrived, 0, 0);
+	sem_init(&first.gate, 0, 0);
+	assert_false(pool_withdraw(pool, &first.base)); /* never submitted */
+	assert_int_equal(pool_submit(pool, &first.base), GOFER_OK);
+	wait_for(&first.arrived, 1);
+	assert_false(pool_withdraw(pool, &first.base)); /* runs */
+	assert_int_equal(pool_submit(pool, &second.base), GOFER_OK);
+	assert_int_equal(pool_waiting(pool), 1);
+	pool_stop(pool, true);
+	assert_true(second.dropped);
+	assert_false(pool_withdraw(pool, &second.base)); /* was dropped */
+	post(&first.gate, 1);
+	while (pool_running(pool))
+		sched_yield();
+	assert_false(pool_withdraw(pool, &first.base)); /* has run */
+	pool_free(pool);
+	sem_destroy(&first.arrived);
+	sem_destroy(&first.gate);
+}
+
+/* --- resizing --- */
+
+static bool has_name(const char *task, const char *name)
+{
+	char path[64], text[32] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/comm", task);
+	FILE *file = fopen(path, "r");
+	bool same =
+		file && fgets(text, sizeof(text), file) && strncmp(text, name, strlen(name)) == 0;
+	if (file)
+		fclose(file);
+	return same;
+}
+
+/* How many threads of this name the system knows of. */
+static unsigned threads_named(const char *name)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned count = 0;
+
+	assert_non_null(tasks);
+	for (struct dirent *task; (task = readdir(tasks));)
+		count += has_name(task->d_name, name);
+	closedir(tasks);
+	return count;
+}
+
+static void wait_until_threads(const char *name, unsigned count)
+{
+	while (threads_named(name) != count)
+		usleep(1000);
+}
+
+static void more_threads_take_up_what_waits(void **state)
+{
+	struct pool *pool = pool_new("grow", 1, 3);
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(submit(pool, &s, i, true), GOFER_OK);
+	wait_for(&s.arrived, 1);
+	assert_int_equal(pool_running(pool), 1);
+	pool_resize(pool, 3, 1);
+	wait_for(&s.arrived, 2);
+	assert_int_equal(pool_running(pool), 3);
+	assert_int_equal(pool_waiting(pool), 1);
+	assert_int_equal(submit(pool, &s, 4, true), GOFER_FULL);
+	pool_resize(pool, 3, 2);
+	assert_int_equal(submit(pool, &s, 4, true), GOFER_OK);
+	pool_resize(pool, 8, 0); /* no more than there are jobs for */
+	wait_for(&s.arrived, 2);
+	assert_int_equal(threads_named("grow"), 5);
+	post(&s.gate, 5);
+	pool_free(pool);
+	assert_int_equal(s.count, 5);
+	scene_release(&s);
+}
+
+static void threads_that_are_too_many_end_after_their_job(void **state)
+{
+	struct pool *pool = pool_new("shrink", 4, 4);
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(submit(pool, &s, i, true), GOFER_OK);
+	wait_for(&s.arrived, 4);
+	pool_resize(pool, 1, 2);
+	assert_int_equal(pool_running(pool), 4);
+	assert_int_equal(pool_waiting(pool), 2);
+	assert_int_equal(submit(pool, &s, 6, true), GOFER_FULL);
+	post(&s.gate, 3);
+	wait_for(&s.done, 3);
+	wait_until_threads("shrink", 1);
+	assert_int_equal(pool_running(pool), 1);
+	assert_int_equal(pool_waiting(pool), 2);
+	post(&s.gate, 1);
+	wait_for(&s.arrived, 1);
+	assert_int_equal(pool_running(pool), 1);
+	assert_int_equal(pool_waiting(pool), 1);
+	post(&s.gate, 2);
+	pool_free(pool);
+	assert_int_equal(s.count, 6);
+	scene_release(&s);
+}
+
+static void idle_threads_that_are_too_many_end(void **state)
+{
+	struct pool *pool = pool_new("idle", 6, 0);
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(submit(pool, &s, i, true), GOFER_OK);
+	wait_for(&s.arrived, 6);
+	post(&s.gate, 6);
+	wait_for(&s.done, 6);
+	wait_until_threads("idle", 6);
+	while (pool_running(pool))
+		sched_yield();
+	pool_resize(pool, 2, 0);
+	wait_until_threads("idle", 2);
+	pool_resize(pool, 0, 0); /* is 1 */
+	wait_until_threads("idle", 1);
+	assert_int_equal(submit(pool, &s, 6, true), GOFER_OK);
+	wait_for(&s.arrived, 1);
+	assert_int_equal(submit(pool, &s, 7, true), GOFER_FULL);
+	post(&s.gate, 1);
+	pool_free(pool);
+	wait_until_threads("idle", 0);
+	scene_release(&s);
+}
+
+static void what_waits_beyond_a_smaller_backlog_is_still_run(void **state)
+{
+	struct pool *pool = pool_new("less", 1, 8);
+	struct scene s;
+
+	(void)state;
+	scene_init(&s);
+	submit(pool, &s, 0, true);
+	wait_for(&s.arrived, 1);
+	for (unsigned i = 1; i < 9; i++)
+		assert_int_equal(submit(pool, &s, i, false), GOFER_OK);
+	pool_resize(pool, 1, 1);
+	assert_int_equal(pool_waiting(pool), 8);
+	assert_int_equal(submit(pool, &s, 9, false), GOFER_FULL);
+	pool_stop(pool, false);
+	pool_resize(pool, 2, 0); /* a pool that stops is emptied the sooner */
+	wait_for(&s.done, 8);
+	post(&s.gate, 1);
+	pool_free(pool);
+	assert_int_equal(s.count, 9);
+	scene_release(&s);
+}
+
 /* --- stopping --- */
 
 static void a_soft_stop_runs_what_waits(void **state)
@@ -363,6 +615,86 @@ static void several_threads_submit_at_once(void **state)
 	free(submitters);
 }
 
+/* --- resized, taken back from and freed under load --- */
+
+struct resizer {
+	struct pool *pool;
+	atomic_bool *over;
+};
+
+static void *resize_often(void *arg)
+{
+	struct resizer *r = arg;
+
+	for (unsigned i = 1; !atomic_load(r->over); i++)
+		pool_resize(r->pool, i * 5 % 9, i * 7 % 32);
+	return NULL;
+}
+
+static void *submit_and_withdraw(void *arg)
+{
+	struct submitter *s = arg;
+
+	for (size_t i = 0; i < EACH; i++) {
+		s->jobs[i] = (struct counter){.base = {.run = count_job}, .count = s->count};
+		while (pool_submit(s->pool, &s->jobs[i].base) == GOFER_FULL)
+			sched_yield();
+		if (i % 3 == 0 && pool_withdraw(s->pool, &s->jobs[i].base))
+			atomic_fetch_add(s->count, 1);
+	}
+	return NULL;
+}
+
+static void each_job_is_run_or_taken_back_once_while_the_pool_is_resized(void **state)
+{
+	struct pool *pool = pool_new("resized", 3, 16);
+	struct submitter *submitters = calloc(SUBMITTERS, sizeof(*submitters));
+	pthread_t threads[SUBMITTERS], resizing[2];
+	atomic_uint count = 0;
+	atomic_bool over = false;
+	struct resizer resizer = {.pool = pool, .over = &over};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		pthread_create(&resizing[i], NULL, resize_often, &resizer);
+	for (size_t i = 0; i < SUBMITTERS; i++) {
+		submitters[i].pool = pool;
+		submitters[i].count = &count;
+		pthread_create(&threads[i], NULL, submit_and_withdraw, &submitters[i]);
+	}
+	for (size_t i = 0; i < SUBMITTERS; i++)
+		pthread_join(threads[i], NULL);
+	atomic_store(&over, true);
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(resizing[i], NULL);
+	pool_free(pool);
+	assert_int_equal(count, SUBMITTERS * EACH);
+	wait_until_threads("resized", 0);
+	free(submitters);
+}
+
+static void freed_while_threads_start_and_end(void **state)
+{
+	struct counter jobs[8];
+	atomic_uint count = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 200; round++) {
+		struct pool *pool = pool_new("freed", 1 + round % 4, 8);
+		for (size_t i = 0; i < 8; i++) {
+			jobs[i] = (struct counter){.base = {.run = count_job}, .count = &count};
+			assert_int_equal(pool_submit(pool, &jobs[i].base), GOFER_OK);
+		}
+		pool_resize(pool, 8, 0);
+		pool_resize(pool, 1 + round % 3, 0);
+		if (round % 2)
+			pool_stop(pool, false);
+		pool_free(pool);
+		assert_int_equal(count, (round + 1) * 8);
+	}
+	wait_until_threads("freed", 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,10 +704,19 @@ int main(void)
 		cmocka_unit_test(at_least_one_thread),
 		cmocka_unit_test(a_worker_has_a_name_a_small_stack_and_no_signals),
 		cmocka_unit_test(one_after_the_other_needs_one_thread_only),
+		cmocka_unit_test(a_waiting_job_is_taken_back_from_wherever_it_is),
+		cmocka_unit_test(the_only_one_that_waits_is_taken_back_and_handed_over_again),
+		cmocka_unit_test(what_does_not_wait_is_not_taken_back),
+		cmocka_unit_test(more_threads_take_up_what_waits),
+		cmocka_unit_test(threads_that_are_too_many_end_after_their_job),
+		cmocka_unit_test(idle_threads_that_are_too_many_end),
+		cmocka_unit_test(what_waits_beyond_a_smaller_backlog_is_still_run),
 		cmocka_unit_test(a_soft_stop_runs_what_waits),
 		cmocka_unit_test(a_hard_stop_drops_what_waits),
 		cmocka_unit_test(a_pool_that_was_never_used_is_freed),
 		cmocka_unit_test(several_threads_submit_at_once),
+		cmocka_unit_test(each_job_is_run_or_taken_back_once_while_the_pool_is_resized),
+		cmocka_unit_test(freed_while_threads_start_and_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
