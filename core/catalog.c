@@ -67,6 +67,30 @@ static enum gofer_err check_self(const struct params *params, const char *qualna
 	return GOFER_OK;
 }
 
+static enum gofer_err check_action(const struct action *actions, size_t at, struct error *error)
+{
+	const struct action *action = &actions[at];
+
+	if (!is_identifier(action->name))
+		return error_set(error, GOFER_INVALID, "action %s: not a name", action->name);
+	if (!action->run)
+		return error_set(error, GOFER_INVALID, "action %s: nothing to run", action->name);
+	for (size_t i = 0; i < at; i++)
+		if (strcmp(actions[i].name, action->name) == 0)
+			return error_set(error, GOFER_INVALID, "action %s: there twice",
+			                 action->name);
+	return GOFER_OK;
+}
+
+static enum gofer_err check_actions(const struct action *actions, struct error *error)
+{
+	enum gofer_err err = GOFER_OK;
+
+	for (size_t i = 0; !err && actions && actions[i].name; i++)
+		err = check_action(actions, i, error);
+	return err;
+}
+
 /* --- building --- */
 
 static char *join_name(const char *class, const char *method)
@@ -208,7 +232,9 @@ static enum gofer_err fill(struct catalog *c, struct error *error)
 		                 "not a name; small letters, digits, _ and - would be right");
 	if (!c->plugin->summary)
 		return error_set(error, GOFER_INVALID, "no summary");
-	enum gofer_err err = add_classes(c, c->plugin->classes, error);
+	enum gofer_err err = check_actions(c->plugin->actions, error);
+	if (!err)
+		err = add_classes(c, c->plugin->classes, error);
 	return err ? err : add_methods(&c->functions, c->plugin->functions, error);
 }
 
@@ -313,6 +339,64 @@ static int compare_entries(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* As Python prints a timedelta. What runs once has a century to go until the next run. */
+static void print_interval(struct buf *out, unsigned seconds)
+{
+	unsigned days = seconds ? seconds / ACTION_DAYS(1) : 36500;
+
+	if (days)
+		buf_printf(out, "%u day%s, ", days, days == 1 ? "" : "s");
+	buf_printf(out, "%u:%02u:%02u", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+}
+
+static size_t actions_count(const struct action *actions)
+{
+	size_t count = 0;
+
+	while (actions && actions[count].name)
+		count++;
+	return count;
+}
+
+/* Plugins may have actions of one name: then the shorter interval comes first. */
+static int compare_actions(const void *a, const void *b)
+{
+	const struct action *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x->interval_s > y->interval_s) - (x->interval_s < y->interval_s);
+}
+
+static void print_sorted_actions(struct buf *out, struct action *actions, size_t count)
+{
+	qsort(actions, count, sizeof(*actions), compare_actions);
+	buf_puts(out, "\nActions:");
+	for (size_t i = 0; i < count; i++) {
+		buf_printf(out, "\n  %s() ", actions[i].name);
+		print_interval(out, actions[i].interval_s);
+	}
+}
+
+static enum gofer_err print_actions(struct buf *out, const struct catalog_entry *entries,
+                                    size_t count)
+{
+	size_t total = 0, at = 0;
+
+	for (size_t i = 0; i < count; i++)
+		total += actions_count(entries[i].catalog->plugin->actions);
+	struct action *all = calloc(total + 1, sizeof(*all));
+	if (!all)
+		return GOFER_NOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct action *actions = entries[i].catalog->plugin->actions;
+		for (; actions && actions->name; actions++)
+			all[at++] = *actions;
+	}
+	print_sorted_actions(out, all, total);
+	free(all);
+	return GOFER_OK;
+}
+
 enum gofer_err catalog_print_all(struct buf *out, const struct catalog_entry *entries, size_t count)
 {
 	struct catalog_entry *sorted = calloc(count + 1, sizeof(*sorted));
@@ -327,7 +411,7 @@ enum gofer_err catalog_print_all(struct buf *out, const struct catalog_entry *en
 		buf_puts(out, "\n");
 		catalog_print_help(out, sorted[i].catalog, sorted[i].name);
 	}
-	buf_puts(out, "\nActions:");
+	enum gofer_err err = print_actions(out, sorted, count);
 	free(sorted);
-	return buf_ok(out) ? GOFER_OK : GOFER_NOMEM;
+	return err || !buf_ok(out) ? GOFER_NOMEM : GOFER_OK;
 }

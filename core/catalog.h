@@ -37,8 +37,9 @@ const struct catalog_method *catalog_find(const struct catalog *c, const char *c
 /* Appends what Admin.help() says of the plugin ("  <plugin> name\n    Classes:\n…"), `name` being
  * what the loaded plugin is called; sorted, a newline at the end. */
 enum gofer_err catalog_print_help(struct buf *out, const struct catalog *c, const char *name);
-/* Appends the whole text of Admin.help(): every catalog, sorted by name, then the heading of the
- * actions. GOFER_NOMEM is the only failure, here and above. */
+/* Appends the whole text of Admin.help(): every catalog, sorted by name, then the actions of all,
+ * sorted by name, with their intervals ("  sweep() 1:30:00"; one that runs once has 36500 days). No
+ * newline at the end. GOFER_NOMEM is the only failure, here and above. */
 struct catalog_entry {
 	const char *name;
 	const struct catalog *catalog;

@@ -21,8 +21,19 @@
  * GOFER_CANCELLED (what call_sleep() gives), else an Exception with the error's name. Of two
  * outcomes the first stands: the second is refused with GOFER_INVALID and logged.
  *
- * Thread: methods run in a worker, may block, and may run in several workers at once. What a
- * method gets from its call is valid until it returns. Tables are constant and never freed.
+ * What a plugin does by itself, without being called, is an action:
+ *
+ *   static enum gofer_err sweep(struct plugin_context *context) { ... }
+ *   static const struct action actions[] = {
+ *       { .name = "sweep", .interval_s = ACTION_MINUTES(90), .run = sweep }, { 0 } };
+ *
+ * The agent runs each action in the plugin's pool, as if it were a call: first when the plugin has
+ * been loaded, then each interval; never two runs of one action at once; none before load() has
+ * returned GOFER_OK or once unload() was called. What a run returns other than GOFER_OK is logged,
+ * and changes nothing for the runs to come.
+ *
+ * Thread: methods and actions run in workers, may block, and several may run at once.
+ * What a method gets from its call is valid until it returns. Tables are constant and never freed.
  */
 #ifndef GOFER_CORE_PLUGIN_H
 #define GOFER_CORE_PLUGIN_H
@@ -60,11 +71,24 @@ struct class {
 	const struct method *methods;
 };
 
+struct action {
+	const char *name;    /* NULL ends a table */
+	unsigned interval_s; /* from one run to the next; 0: it runs once, at load */
+	enum gofer_err (*run)(struct plugin_context *context);
+};
+
+/* In seconds. */
+#define ACTION_MINUTES(n) ((n)*60u)
+#define ACTION_HOURS(n) ((n)*3600u)
+#define ACTION_DAYS(n) ((n)*86400u)
+#define ACTION_WEEKS(n) ((n)*604800u)
+
 struct plugin {
 	const char *name;               /* [a-z0-9_-]+ */
 	const char *summary;            /* one line */
 	const struct class *classes;    /* NULL or ends with name NULL; so do the functions */
 	const struct method *functions; /* called with the plugin's name as the class */
+	const struct action *actions;   /* NULL or ends with name NULL */
 	enum gofer_err (*load)(
 		struct plugin_context *context);        /* NULL or called before the first call */
 	void (*unload)(struct plugin_context *context); /* NULL or called after the last call */

@@ -20,6 +20,16 @@ static enum gofer_err run(struct call *call)
 	{ \
 		.name = (n), .params = (p), .run = run, .help = "Help." \
 	}
+static enum gofer_err act(struct plugin_context *context)
+{
+	(void)context;
+	return GOFER_OK;
+}
+
+#define ACTION(n, s) \
+	{ \
+		.name = (n), .interval_s = (s), .run = act \
+	}
 #define CLASS(n, m) \
 	{ \
 		.name = (n), .help = "Help.", .methods = (m) \
@@ -43,7 +53,11 @@ static const struct method panther[] = {
 	METHOD("test", ""),         METHOD("sleep", "n=90"),     {0},
 };
 static const struct class forked_classes[] = {CLASS("Panther", panther), {0}};
-static const struct plugin forked = {.name = "forked", .summary = "", .classes = forked_classes};
+static const struct action forked_actions[] = {ACTION("heartbeat", 500), {0}};
+static const struct plugin forked = {.name = "forked",
+                                     .summary = "",
+                                     .classes = forked_classes,
+                                     .actions = forked_actions};
 
 static const struct method cancel[] = {METHOD("test", NULL), {0}};
 static const struct method cat[] = {
@@ -95,10 +109,17 @@ static const struct class test_classes[] = {
 	CLASS("Cat", cat),
 	{0},
 };
+static const struct action test_actions[] = {
+	ACTION("recurring_action", 90),
+	ACTION("one_timer", 0),
+	ACTION("apply", 5),
+	{0},
+};
 static const struct plugin test_plugin = {.name = "testplugin",
                                           .summary = "",
                                           .classes = test_classes,
-                                          .functions = echo};
+                                          .functions = echo,
+                                          .actions = test_actions};
 
 static struct catalog *made(const struct plugin *plugin)
 {
@@ -110,7 +131,7 @@ static struct catalog *made(const struct plugin *plugin)
 	return c;
 }
 
-/* The recorded text of Admin.help(), up to and with the heading of the actions. */
+/* The recorded text of Admin.help(); but our actions are no methods, and so have no self. */
 static const char recorded[] = "Plugins:\n"
 			       "\n"
 			       "  <plugin> builtin\n"
@@ -191,7 +212,11 @@ static const char recorded[] = "Plugins:\n"
 			       "    Functions:\n"
 			       "      echo(something)\n"
 			       "\n"
-			       "Actions:";
+			       "Actions:\n"
+			       "  apply() 0:00:05\n"
+			       "  heartbeat() 0:08:20\n"
+			       "  one_timer() 36500 days, 0:00:00\n"
+			       "  recurring_action() 0:01:30";
 
 static void help_is_what_python_says(void **state)
 {
@@ -218,6 +243,38 @@ static void help_of_nothing(void **state)
 	assert_int_equal(catalog_print_all(&out, NULL, 0), GOFER_OK);
 	assert_string_equal(buf_text(&out), "Plugins:\n\nActions:");
 	buf_release(&out);
+}
+
+static void intervals_are_printed_as_python_does(void **state)
+{
+	static const struct action some[] = {
+		ACTION("f", ACTION_WEEKS(2) + ACTION_HOURS(23) + ACTION_MINUTES(59) + 59),
+		ACTION("e", ACTION_HOURS(36)),
+		ACTION("d", ACTION_DAYS(1)),
+		ACTION("c", ACTION_DAYS(1) - 1),
+		ACTION("b", ACTION_MINUTES(1)),
+		{0},
+	};
+	static const struct action others[] = {ACTION("c", 3600), ACTION("a", 4294967295), {0}};
+	const struct plugin x = {.name = "x", .summary = "", .actions = some};
+	const struct plugin y = {.name = "y", .summary = "", .actions = others};
+	struct catalog_entry entries[] = {{"x", made(&x)}, {"y", made(&y)}};
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(catalog_print_all(&out, entries, 2), GOFER_OK);
+	assert_string_equal(strstr(buf_text(&out), "Actions:"),
+	                    "Actions:\n"
+	                    "  a() 49710 days, 6:28:15\n"
+	                    "  b() 0:01:00\n"
+	                    "  c() 1:00:00\n"
+	                    "  c() 23:59:59\n"
+	                    "  d() 1 day, 0:00:00\n"
+	                    "  e() 1 day, 12:00:00\n"
+	                    "  f() 14 days, 23:59:59");
+	buf_release(&out);
+	for (size_t i = 0; i < 2; i++)
+		catalog_free((struct catalog *)entries[i].catalog);
 }
 
 static void help_calls_the_plugin_what_it_is_called(void **state)
@@ -353,6 +410,25 @@ static void faults_in_classes_are_told(void **state)
 	               "plugin p: A.__init__: self among the parameters; it is left out");
 }
 
+static void refuse_actions(const struct action *actions, const char *fault)
+{
+	const struct plugin plugin = {.name = "p", .summary = "", .actions = actions};
+
+	assert_refused(&plugin, fault);
+}
+
+static void faults_in_actions_are_told(void **state)
+{
+	(void)state;
+	refuse_actions((struct action[]){ACTION("a", 1), ACTION("b", 1), ACTION("a", 2), {0}},
+	               "plugin p: action a: there twice");
+	refuse_actions((struct action[]){ACTION("a b", 1), {0}},
+	               "plugin p: action a b: not a name");
+	refuse_actions((struct action[]){ACTION("", 1), {0}}, "plugin p: action : not a name");
+	refuse_actions((struct action[]){{.name = "a", .interval_s = 1}, {0}},
+	               "plugin p: action a: nothing to run");
+}
+
 static void faults_of_the_plugin_are_told(void **state)
 {
 	static const struct method twice[] = {METHOD("f", NULL), METHOD("f", "self"), {0}};
@@ -372,12 +448,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(help_is_what_python_says),
 		cmocka_unit_test(help_of_nothing),
+		cmocka_unit_test(intervals_are_printed_as_python_does),
 		cmocka_unit_test(help_calls_the_plugin_what_it_is_called),
 		cmocka_unit_test(methods_are_found_by_class_and_name),
 		cmocka_unit_test(functions_are_found_by_the_plugins_name),
 		cmocka_unit_test(a_class_is_known_or_not),
 		cmocka_unit_test(faults_in_methods_are_told),
 		cmocka_unit_test(faults_in_classes_are_told),
+		cmocka_unit_test(faults_in_actions_are_told),
 		cmocka_unit_test(faults_of_the_plugin_are_told),
 	};
 
