@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include <openssl/evp.h>
+#include "core/siphash.h"
+#include "core/uuid.h"
 
 #define NONE UINT32_MAX
 
@@ -17,9 +17,7 @@ struct mark {
 
 struct seen {
 	/* immutable */
-	unsigned char key[16];
-	EVP_MD *digest;
-	EVP_MD_CTX *context;
+	unsigned char key[SIPHASH_KEY_SIZE];
 	uint64_t age_ms;
 	uint32_t capacity, mask;
 	uint32_t *buckets; /* the first of each; behind the marks */
@@ -53,6 +51,19 @@ static struct seen *seen_alloc(size_t capacity)
 	return s;
 }
 
+/* What is random in a UUID, spread over all bits. */
+static void draw_key(unsigned char key[SIPHASH_KEY_SIZE])
+{
+	static const unsigned char none[SIPHASH_KEY_SIZE];
+	char uuid[UUID_TEXT_SIZE];
+	struct siphash h;
+
+	uuid_generate(uuid);
+	siphash_begin(&h, none);
+	siphash_add(&h, uuid, sizeof(uuid));
+	siphash_end(&h, key);
+}
+
 struct seen *seen_new(size_t capacity, uint64_t age_ms)
 {
 	struct seen *s = seen_alloc(capacity);
@@ -60,41 +71,26 @@ struct seen *seen_new(size_t capacity, uint64_t age_ms)
 	if (!s)
 		return NULL;
 	s->age_ms = age_ms;
-	s->digest = EVP_MD_fetch(NULL, "SHA256", NULL);
-	s->context = EVP_MD_CTX_new();
-	if (!s->digest || !s->context) {
-		seen_free(s);
-		return NULL;
-	}
-	/* Without it too nobody makes two collide, only the places in the table can be foreseen. */
-	if (getrandom(s->key, sizeof(s->key), GRND_NONBLOCK) != sizeof(s->key))
-		memset(s->key, 0, sizeof(s->key));
+	draw_key(s->key);
 	return s;
 }
 
 void seen_free(struct seen *s)
 {
-	if (!s)
-		return;
-	EVP_MD_CTX_free(s->context);
-	EVP_MD_free(s->digest);
 	free(s);
 }
 
-enum gofer_err seen_fingerprint(struct seen *s, const char *space, const char *name,
-                                struct fingerprint *print)
+struct fingerprint seen_fingerprint(const struct seen *s, const char *space, const char *name)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
+	struct fingerprint print;
+	struct siphash h;
 
+	siphash_begin(&h, s->key);
 	/* With the NUL, so that it shows where the one text ends and the other begins. */
-	if (!EVP_DigestInit_ex2(s->context, s->digest, NULL) ||
-	    !EVP_DigestUpdate(s->context, s->key, sizeof(s->key)) ||
-	    !EVP_DigestUpdate(s->context, space, strlen(space) + 1) ||
-	    !EVP_DigestUpdate(s->context, name, strlen(name)) ||
-	    !EVP_DigestFinal_ex(s->context, hash, NULL))
-		return GOFER_NOMEM;
-	memcpy(print->bytes, hash, sizeof(print->bytes));
-	return GOFER_OK;
+	siphash_add(&h, space, strlen(space) + 1);
+	siphash_add(&h, name, strlen(name));
+	siphash_end(&h, print.bytes);
+	return print;
 }
 
 static uint32_t *bucket(struct seen *s, const struct fingerprint *print)

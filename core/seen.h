@@ -2,11 +2,13 @@
 /*
  * seen: what was there lately, known by a fingerprint and nothing else; bounded by number and age.
  *
- * A fingerprint is 16 bytes of the SHA-256 of a key, that each `seen` draws for itself, and two
- * texts: nobody can make two of them collide, or many of them fall into one place of the table. All
- * memory (some 40 bytes for each that may be remembered) is taken, and touched, by seen_new().
+ * A fingerprint is a hash of two texts under a key that each `seen` draws for itself and tells
+ * nobody: nobody can choose texts so that two of them collide, or many fall into one place of the
+ * table. All memory (some 40 bytes for each that may be remembered) is taken, and touched, by
+ * seen_new().
  *
- *   if (seen_fingerprint(s, plugin, sn, &print) == GOFER_OK && !seen_has(s, &print, now))
+ *   struct fingerprint print = seen_fingerprint(s, plugin, sn);
+ *   if (!seen_has(s, &print, now))
  *       seen_add(s, &print, now);
  *
  * The earliest added is forgotten first. Adding and looking take constant time.
@@ -20,8 +22,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/error.h"
-
 struct seen;
 
 struct fingerprint {
@@ -32,9 +32,8 @@ struct fingerprint {
 struct seen *seen_new(size_t capacity, uint64_t age_ms);
 void seen_free(struct seen *s); /* NULL is taken */
 
-/* Of the pair of the two; a different one in every `seen`. GOFER_NOMEM is the only failure. */
-enum gofer_err seen_fingerprint(struct seen *s, const char *space, const char *name,
-                                struct fingerprint *print);
+/* Of the pair of the two; a different one in every `seen`. */
+struct fingerprint seen_fingerprint(const struct seen *s, const char *space, const char *name);
 
 /* `print` is not there yet. */
 void seen_add(struct seen *s, const struct fingerprint *print, uint64_t now_ms);

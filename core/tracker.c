@@ -148,10 +148,10 @@ static struct tracked *find(struct tracker *t, const struct fingerprint *print)
 
 struct tracked *tracker_find(struct tracker *t, const char *plugin, const char *sn)
 {
-	struct fingerprint print;
+	struct fingerprint print = seen_fingerprint(t->seen, plugin, sn);
 
 	trim(t, t->now_ms());
-	return seen_fingerprint(t->seen, plugin, sn, &print) ? NULL : find(t, &print);
+	return find(t, &print);
 }
 
 static struct tracked *add(struct tracker *t, const char *sn, const struct fingerprint *print)
@@ -174,11 +174,8 @@ enum tracker_state tracker_add(struct tracker *t, const char *plugin, const char
                                struct tracked **entry)
 {
 	uint64_t now_ms = t->now_ms();
-	struct fingerprint print;
+	struct fingerprint print = seen_fingerprint(t->seen, plugin, sn);
 
-	*entry = NULL;
-	if (seen_fingerprint(t->seen, plugin, sn, &print))
-		return TRACKER_NOMEM;
 	trim(t, now_ms);
 	*entry = find(t, &print);
 	if (*entry)

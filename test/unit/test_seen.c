@@ -16,20 +16,12 @@
 
 #define HOUR_MS 3600000
 
-static struct fingerprint print_of(struct seen *s, const char *space, const char *name)
-{
-	struct fingerprint print;
-
-	assert_int_equal(seen_fingerprint(s, space, name, &print), GOFER_OK);
-	return print;
-}
-
 static struct fingerprint print_number(struct seen *s, unsigned number)
 {
 	char name[16];
 
 	snprintf(name, sizeof(name), "%u", number);
-	return print_of(s, "p", name);
+	return seen_fingerprint(s, "p", name);
 }
 
 static bool has_number(struct seen *s, unsigned number, uint64_t now_ms)
@@ -54,15 +46,15 @@ static bool same(struct fingerprint a, struct fingerprint b)
 static void a_fingerprint_is_of_the_pair_and_the_key(void **state)
 {
 	struct seen *s = seen_new(1, HOUR_MS), *other = seen_new(1, HOUR_MS);
-	struct fingerprint print = print_of(s, "ab", "c");
+	struct fingerprint print = seen_fingerprint(s, "ab", "c");
 
 	(void)state;
-	assert_true(same(print, print_of(s, "ab", "c")));
-	assert_false(same(print, print_of(s, "a", "bc")));
-	assert_false(same(print, print_of(s, "abc", "")));
-	assert_false(same(print, print_of(s, "", "abc")));
-	assert_false(same(print, print_of(s, "ab", "d")));
-	assert_false(same(print, print_of(other, "ab", "c")));
+	assert_true(same(print, seen_fingerprint(s, "ab", "c")));
+	assert_false(same(print, seen_fingerprint(s, "a", "bc")));
+	assert_false(same(print, seen_fingerprint(s, "abc", "")));
+	assert_false(same(print, seen_fingerprint(s, "", "abc")));
+	assert_false(same(print, seen_fingerprint(s, "ab", "d")));
+	assert_false(same(print, seen_fingerprint(other, "ab", "c")));
 	seen_free(s);
 	seen_free(other);
 	seen_free(NULL);
