@@ -48,16 +48,13 @@ static size_t power_of_two(size_t least)
 
 static enum gofer_err make(struct tracker *t, size_t finished_max)
 {
-	size_t size;
-
 	t->buckets_count = power_of_two(finished_max);
-	size = t->buckets_count * sizeof(*t->buckets);
-	t->buckets = malloc(size);
+	t->buckets = calloc(t->buckets_count, sizeof(*t->buckets));
 	t->seen = seen_new(finished_max, t->age_ms);
 	if (!t->buckets || !t->seen)
 		return GOFER_NOMEM;
-	/* Now, and not page by page as they are used. */
-	explicit_bzero(t->buckets, size);
+	/* It's zero, but not yet there: what is touched later would be seen as memory that grows. */
+	explicit_bzero(t->buckets, t->buckets_count * sizeof(*t->buckets));
 	return GOFER_OK;
 }
 

@@ -28,8 +28,8 @@ static void it_is_what_others_compute(void **state)
 	struct siphash h;
 
 	(void)state;
-	for (unsigned char i = 0; i < sizeof(bytes); i++)
-		bytes[i] = i;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)i;
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
 		siphash_begin(&h, bytes);
 		siphash_add(&h, bytes, known[i].size);
@@ -44,8 +44,8 @@ static void pieces_make_no_difference(void **state)
 	struct siphash h;
 
 	(void)state;
-	for (unsigned char i = 0; i < sizeof(bytes); i++)
-		bytes[i] = i;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)i;
 	for (size_t at = 0; at <= 63; at++) {
 		siphash_begin(&h, bytes);
 		siphash_add(&h, bytes, at);
