@@ -212,7 +212,9 @@ static void send_again(const struct arrival *a)
 
 static bool check_known(struct arrival *a)
 {
-	enum tracker_state state = tracker_add(a->instance->tracker, a->request.sn, &a->tracked);
+	struct instance *in = a->instance;
+	enum tracker_state state =
+		tracker_add(in->tracker, in->descriptor->name, a->request.sn, &a->tracked);
 
 	if (state == TRACKER_NEW)
 		return true;
@@ -221,7 +223,7 @@ static bool check_known(struct arrival *a)
 		return false;
 	}
 	log_info(PACKAGE, "plugin %s: request %.100s came again, not run again",
-	         a->instance->descriptor->name, a->request.sn);
+	         in->descriptor->name, a->request.sn);
 	if (state == TRACKER_FINISHED)
 		send_again(a);
 	settle(a, OUTCOME_ACCEPTED, NULL);

@@ -60,11 +60,12 @@ void resume_entry(struct instance *in, struct journal_entry *entry,
                   const struct journal_record *record)
 {
 	struct tracked *tracked;
-	enum tracker_state known = tracker_add(in->tracker, record->request.sn, &tracked);
+	enum tracker_state known =
+		tracker_add(in->tracker, in->descriptor->name, record->request.sn, &tracked);
 	enum gofer_err rc = GOFER_NOMEM;
 
 	ASSERT_LOOP_THREAD(in->services->loop);
-	if (known == TRACKER_PENDING || known == TRACKER_FINISHED) {
+	if (known != TRACKER_NEW && known != TRACKER_NOMEM) {
 		drop(in, entry, record, "it is in the journal twice");
 		return;
 	}

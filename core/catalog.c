@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
+
 /* A class, or the functions of the plugin: those have no class. */
 struct group {
 	const struct class *class;
@@ -339,14 +341,13 @@ static int compare_entries(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* As Python prints a timedelta. What runs once has a century to go until the next run. */
+/* What runs once has a century to go until the next run. */
 static void print_interval(struct buf *out, unsigned seconds)
 {
-	unsigned days = seconds ? seconds / ACTION_DAYS(1) : 36500;
+	char text[48];
 
-	if (days)
-		buf_printf(out, "%u day%s, ", days, days == 1 ? "" : "s");
-	buf_printf(out, "%u:%02u:%02u", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+	clock_timedelta(text, seconds ? seconds : ACTION_DAYS(36500));
+	buf_puts(out, text);
 }
 
 static size_t actions_count(const struct action *actions)

@@ -2,35 +2,39 @@
 #include "core/tracker.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/seen.h"
 
-#define FINISHED_MAX 1000
+#define FINISHED_MAX 10000
+#define RESULTS_MAX 1000
 #define BYTES_MAX ((size_t)1 << 20)
 #define AGE_S 3600.0
 
 struct tracked {
-	struct tracked *chain;         /* of one bucket */
-	struct tracked *newer, *older; /* of finished ones */
-	uint64_t hash, used_ms;
-	bool finished;
+	struct tracked *chain; /* of one bucket */
+	struct tracked *newer; /* of those with a result */
+	struct fingerprint print;
+	uint64_t finished_ms;
 	void *owner;
-	char *result;
+	char *result; /* NULL: it is pending */
 	size_t size;
 	char sn[];
 };
 
 struct tracker {
-	size_t finished_max, bytes_max;
+	/* immutable */
+	size_t results_max, bytes_max;
 	uint64_t age_ms;
-
-	struct tracked **buckets;
+	uint64_t (*now_ms)(void);
 	size_t buckets_count; /* a power of two */
-	struct tracked *newest, *oldest;
-	size_t pending, finished, bytes;
+
+	struct tracked **buckets; /* what is pending or has a result */
+	struct tracked *oldest, **newest;
+	size_t pending, results, bytes;
+	struct seen *seen; /* all that has finished */
 };
 
 static size_t power_of_two(size_t least)
@@ -42,22 +46,34 @@ static size_t power_of_two(size_t least)
 	return n;
 }
 
+static enum gofer_err make(struct tracker *t, size_t finished_max)
+{
+	t->buckets_count = power_of_two(finished_max);
+	t->buckets = calloc(t->buckets_count, sizeof(*t->buckets));
+	t->seen = seen_new(finished_max, t->age_ms);
+	if (!t->buckets || !t->seen)
+		return GOFER_NOMEM;
+	/* It's zero, but not yet there: what is touched later would be seen as memory that grows. */
+	explicit_bzero(t->buckets, t->buckets_count * sizeof(*t->buckets));
+	return GOFER_OK;
+}
+
 struct tracker *tracker_new(const struct tracker_options *options)
 {
 	struct tracker *t = calloc(1, sizeof *t);
+	size_t finished_max = options->finished_max ? options->finished_max : FINISHED_MAX;
 
 	if (!t)
 		return NULL;
-	t->finished_max = options->finished_max ? options->finished_max : FINISHED_MAX;
+	t->results_max = finished_max < RESULTS_MAX ? finished_max : RESULTS_MAX;
 	t->bytes_max = options->bytes_max ? options->bytes_max : BYTES_MAX;
 	t->age_ms = (uint64_t)((options->age_s > 0 ? options->age_s : AGE_S) * 1000);
-	t->buckets_count = power_of_two(t->finished_max);
-	t->buckets = calloc(t->buckets_count, sizeof *t->buckets);
-	if (!t->buckets) {
-		free(t);
-		return NULL;
-	}
-	return t;
+	t->now_ms = options->now_ms ? options->now_ms : clock_monotonic_ms;
+	t->newest = &t->oldest;
+	if (make(t, finished_max) == GOFER_OK)
+		return t;
+	tracker_free(t);
+	return NULL;
 }
 
 static void tracked_free(struct tracked *entry)
@@ -70,62 +86,43 @@ void tracker_free(struct tracker *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->buckets_count; i++) {
+	for (size_t i = 0; t->buckets && i < t->buckets_count; i++) {
 		for (struct tracked *next, *e = t->buckets[i]; e; e = next) {
 			next = e->chain;
 			tracked_free(e);
 		}
 	}
 	free(t->buckets);
+	seen_free(t->seen);
 	free(t);
 }
 
-/* FNV-1a. What a peer could gain by colliding serial numbers is bounded with the entries. */
-static uint64_t hash_text(const char *text)
+static struct tracked **bucket(struct tracker *t, const struct fingerprint *print)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t hash;
 
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-	return hash ^ hash >> 32;
-}
-
-static struct tracked **bucket(struct tracker *t, uint64_t hash)
-{
+	memcpy(&hash, print->bytes, sizeof hash);
 	return &t->buckets[hash & (t->buckets_count - 1)];
 }
 
 static void unchain(struct tracker *t, struct tracked *entry)
 {
-	struct tracked **at = bucket(t, entry->hash);
+	struct tracked **at = bucket(t, &entry->print);
 
 	while (*at != entry)
 		at = &(*at)->chain;
 	*at = entry->chain;
 }
 
-static void unlist(struct tracker *t, struct tracked *entry)
-{
-	*(entry->newer ? &entry->newer->older : &t->newest) = entry->older;
-	*(entry->older ? &entry->older->newer : &t->oldest) = entry->newer;
-}
-
-static void list_newest(struct tracker *t, struct tracked *entry, uint64_t now_ms)
-{
-	entry->used_ms = now_ms;
-	entry->newer = NULL;
-	entry->older = t->newest;
-	*(t->newest ? &t->newest->newer : &t->oldest) = entry;
-	t->newest = entry;
-}
-
 static void drop_oldest(struct tracker *t)
 {
 	struct tracked *entry = t->oldest;
 
-	unlist(t, entry);
+	t->oldest = entry->newer;
+	if (!t->oldest)
+		t->newest = &t->oldest;
 	unchain(t, entry);
-	t->finished--;
+	t->results--;
 	t->bytes -= entry->size;
 	tracked_free(entry);
 }
@@ -133,74 +130,84 @@ static void drop_oldest(struct tracker *t)
 static void trim(struct tracker *t, uint64_t now_ms)
 {
 	while (t->oldest &&
-	       (t->finished > t->finished_max || t->bytes > t->bytes_max ||
-	        now_ms - t->oldest->used_ms > t->age_ms))
+	       (t->results > t->results_max || t->bytes > t->bytes_max ||
+	        now_ms - t->oldest->finished_ms > t->age_ms))
 		drop_oldest(t);
 }
 
-static struct tracked *find(struct tracker *t, const char *sn, uint64_t hash)
+static struct tracked *find(struct tracker *t, const struct fingerprint *print)
 {
-	for (struct tracked *e = *bucket(t, hash); e; e = e->chain)
-		if (e->hash == hash && strcmp(e->sn, sn) == 0)
+	for (struct tracked *e = *bucket(t, print); e; e = e->chain)
+		if (memcmp(&e->print, print, sizeof *print) == 0)
 			return e;
 	return NULL;
 }
 
-struct tracked *tracker_find(struct tracker *t, const char *sn)
+struct tracked *tracker_find(struct tracker *t, const char *plugin, const char *sn)
 {
-	trim(t, clock_monotonic_ms());
-	return find(t, sn, hash_text(sn));
+	struct fingerprint print = seen_fingerprint(t->seen, plugin, sn);
+
+	trim(t, t->now_ms());
+	return find(t, &print);
 }
 
-static struct tracked *add(struct tracker *t, const char *sn, uint64_t hash)
+static struct tracked *add(struct tracker *t, const char *sn, const struct fingerprint *print)
 {
 	size_t size = strlen(sn) + 1;
 	struct tracked *entry = calloc(1, sizeof *entry + size);
-	struct tracked **head = bucket(t, hash);
+	struct tracked **head = bucket(t, print);
 
 	if (!entry)
 		return NULL;
 	memcpy(entry->sn, sn, size);
-	entry->hash = hash;
+	entry->print = *print;
 	entry->chain = *head;
 	*head = entry;
 	t->pending++;
 	return entry;
 }
 
-enum tracker_state tracker_add(struct tracker *t, const char *sn, struct tracked **entry)
+enum tracker_state tracker_add(struct tracker *t, const char *plugin, const char *sn,
+                               struct tracked **entry)
 {
-	uint64_t now_ms = clock_monotonic_ms(), hash = hash_text(sn);
+	uint64_t now_ms = t->now_ms();
+	struct fingerprint print = seen_fingerprint(t->seen, plugin, sn);
 
 	trim(t, now_ms);
-	*entry = find(t, sn, hash);
-	if (!*entry) {
-		*entry = add(t, sn, hash);
-		return *entry ? TRACKER_NEW : TRACKER_NOMEM;
-	}
-	if (!(*entry)->finished)
-		return TRACKER_PENDING;
-	unlist(t, *entry);
-	list_newest(t, *entry, now_ms);
-	return TRACKER_FINISHED;
+	*entry = find(t, &print);
+	if (*entry)
+		return (*entry)->result ? TRACKER_FINISHED : TRACKER_PENDING;
+	if (seen_has(t->seen, &print, now_ms))
+		return TRACKER_ANSWERED;
+	*entry = add(t, sn, &print);
+	return *entry ? TRACKER_NEW : TRACKER_NOMEM;
+}
+
+static void keep_result(struct tracker *t, struct tracked *entry, char *result, size_t size)
+{
+	entry->result = result;
+	entry->size = size;
+	entry->owner = NULL;
+	*t->newest = entry;
+	t->newest = &entry->newer;
+	t->results++;
+	t->bytes += size;
 }
 
 void tracker_finish_take(struct tracker *t, struct tracked *entry, char *result, size_t size)
 {
-	uint64_t now_ms = clock_monotonic_ms();
+	uint64_t now_ms = t->now_ms();
 
-	if (result && size > t->bytes_max / 4) {
-		free(result);
-		result = NULL;
-	}
-	entry->finished = true;
-	entry->owner = NULL;
-	entry->result = result;
-	entry->size = result ? size : 0;
 	t->pending--;
-	t->finished++;
-	t->bytes += entry->size;
-	list_newest(t, entry, now_ms);
+	seen_add(t->seen, &entry->print, now_ms);
+	entry->finished_ms = now_ms;
+	if (result && size && size <= t->bytes_max / 4) {
+		keep_result(t, entry, result, size);
+	} else {
+		unchain(t, entry);
+		tracked_free(entry);
+		free(result);
+	}
 	trim(t, now_ms);
 }
 
@@ -239,5 +246,5 @@ size_t tracker_pending(const struct tracker *t)
 
 size_t tracker_finished(const struct tracker *t)
 {
-	return t->finished;
+	return seen_count(t->seen);
 }
