@@ -15,6 +15,7 @@
 static const char *const states[] = {
 	[JOURNAL_ACCEPTED] = "accepted",
 	[JOURNAL_STARTED] = "started",
+	[JOURNAL_CANCELLED] = "cancelled",
 	[JOURNAL_RESULT] = "result",
 };
 

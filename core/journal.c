@@ -13,7 +13,7 @@
 
 /* --- life ----------------------------------------------------------------------------- */
 
-static struct journal *make(size_t entries_max, size_t bytes_max)
+struct journal *journal_make(size_t entries_max, size_t bytes_max)
 {
 	struct journal *j = calloc(1, sizeof *j);
 	pthread_condattr_t attr;
@@ -42,7 +42,7 @@ static void tell_opened(const struct journal *j)
 
 struct journal *journal_new(const struct journal_options *options, struct error *error)
 {
-	struct journal *j = make(options->entries_max, options->bytes_max);
+	struct journal *j = journal_make(options->entries_max, options->bytes_max);
 
 	if (!j) {
 		error_set(error, GOFER_NOMEM, "out of memory");
@@ -91,6 +91,7 @@ void journal_free(struct journal *j)
 			journal_entry_free(e);
 		}
 	}
+	journal_entries_free(j->refused);
 	journal_store_release(&j->store);
 	buf_release(&j->lot);
 	pthread_cond_destroy(&j->wake);
@@ -105,6 +106,14 @@ void journal_entry_free(struct journal_entry *entry)
 	free(entry->body);
 	free(entry->result);
 	free(entry);
+}
+
+void journal_entries_free(struct journal_entry *first)
+{
+	for (struct journal_entry *next, *e = first; e; e = next) {
+		next = e->next;
+		journal_entry_free(e);
+	}
 }
 
 struct journal_item journal_item_of(const struct journal_entry *entry)
@@ -240,7 +249,7 @@ static struct journal_entry *entry_new(const struct journal_request *r)
 		free(e);
 		return NULL;
 	}
-	e->size = r->body.size;
+	e->size = e->body_size = r->body.size;
 	e->kind = (uint16_t)r->body_kind;
 	e->durable = r->durable;
 	e->accepted_ms = clock_wall_ms();
@@ -282,12 +291,25 @@ enum gofer_err journal_accept(struct journal *j, const struct journal_request *r
 	return GOFER_OK;
 }
 
-void journal_started(struct journal *j, struct journal_entry *entry)
+/* Never back: what tells of the start may come later than what cancels it. */
+static void advance(struct journal *j, struct journal_entry *entry, int state)
 {
 	pthread_mutex_lock(&j->lock);
-	entry->state = JOURNAL_STARTED;
-	append_locked(j, entry);
+	if (entry->state < state) {
+		entry->state = state;
+		append_locked(j, entry);
+	}
 	pthread_mutex_unlock(&j->lock);
+}
+
+void journal_started(struct journal *j, struct journal_entry *entry)
+{
+	advance(j, entry, JOURNAL_STARTED);
+}
+
+void journal_cancelled(struct journal *j, struct journal_entry *entry)
+{
+	advance(j, entry, JOURNAL_CANCELLED);
 }
 
 enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, struct slice result,
@@ -304,6 +326,7 @@ enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, st
 		j->bytes += result.size - entry->size;
 		entry->size = result.size;
 		entry->result = copy;
+		entry->fallback = entry->state;
 		entry->state = JOURNAL_RESULT;
 		if (entry->dirty && wait)
 			j->urgent++;
@@ -341,16 +364,20 @@ void journal_done(struct journal *j, struct journal_entry *entry)
 void journal_run(struct journal *j)
 {
 	struct journal_wait *told;
+	struct journal_entry *refused;
 
 	pthread_mutex_lock(&j->lock);
 	told = j->told;
+	refused = j->refused;
 	j->told = NULL;
 	j->told_end = &j->told;
+	j->refused = NULL;
 	pthread_mutex_unlock(&j->lock);
 	for (struct journal_wait *next, *w = told; w; w = next) {
 		next = w->next;
 		w->stored(w, w->result);
 	}
+	journal_entries_free(refused);
 }
 
 /* --- reading -------------------------------------------------------------------------- */
@@ -364,7 +391,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* All entries that are placed, the oldest first; to be freed. NULL: no memory, or none. */
-static struct journal_entry **sorted(const struct journal *j, size_t *count)
+struct journal_entry **journal_sorted(const struct journal *j, size_t *count)
 {
 	struct journal_entry **all = calloc(j->count + 1, sizeof *all);
 
@@ -433,7 +460,7 @@ void journal_replay(struct journal *j,
 	size_t count;
 
 	pause_thread(j, true);
-	all = sorted(j, &count);
+	all = journal_sorted(j, &count);
 	for (size_t i = 0; i < count; i++)
 		replay_one(j, all[i], &bytes, each, context);
 	pause_thread(j, false);
@@ -458,64 +485,4 @@ void journal_stats(const struct journal *j, struct journal_stats *stats)
 	stats->entries = j->count;
 	stats->bytes = j->bytes;
 	pthread_mutex_unlock(lock);
-}
-
-static void show(const struct journal_entry *e,
-                 void (*each)(void *context, const struct journal_sight *sight), void *context)
-{
-	struct journal_sight sight = {
-		.state = (enum journal_state)e->state,
-		.durable = e->durable,
-		.accepted_ms = e->accepted_ms,
-		.size = e->size,
-	};
-	struct journal_item item;
-
-	journal_file_texts(e->head, e->head_size, &item);
-	sight.plugin = item.plugin;
-	sight.sn = item.sn;
-	sight.replyto = item.replyto;
-	each(context, &sight);
-}
-
-/* Segments may go while they are read: what was pending in them stands in a newer one then. */
-static enum gofer_err load_quietly(const char *directory, struct journal **journal,
-                                   struct error *error)
-{
-	enum gofer_err rc = GOFER_NOTFOUND;
-
-	*journal = NULL;
-	for (int i = 0; i < 5 && rc == GOFER_NOTFOUND; i++) {
-		journal_free(*journal);
-		*journal = make(SIZE_MAX, SIZE_MAX);
-		if (!*journal)
-			return error_set(error, GOFER_NOMEM, "out of memory");
-		rc = journal_store_open(&(*journal)->store, directory, true, error);
-		if (rc)
-			return rc;
-		rc = journal_load(*journal, error);
-	}
-	return rc;
-}
-
-enum gofer_err journal_inspect(const char *directory,
-                               void (*each)(void *context, const struct journal_sight *sight),
-                               void *context, size_t *damaged, struct error *error)
-{
-	struct journal_entry **all = NULL;
-	struct journal *j;
-	enum gofer_err rc = load_quietly(directory, &j, error);
-	size_t count = 0;
-
-	if (!rc) {
-		*damaged = (size_t)j->stats.damaged;
-		all = sorted(j, &count);
-		if (!all)
-			rc = error_set(error, GOFER_NOMEM, "out of memory");
-	}
-	for (size_t i = 0; i < count; i++)
-		show(all[i], each, context);
-	free(all);
-	journal_free(j);
-	return rc;
 }

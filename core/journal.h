@@ -2,7 +2,7 @@
 /*
  * journal: what was accepted and is not yet answered for, in a directory that outlives the process.
  *
- * A request is entered before its `accepted` is sent, its entry follows it (started, result), and
+ * A request is entered before its `accepted` is sent, its entry follows it (started, cancelled, result), and
  * goes when the broker has taken the result. Whoever starts again finds with journal_replay() what
  * was left, and how far it was.
  *
@@ -96,11 +96,16 @@ struct journal_wait {
  * GOFER_NOMEM: nothing was entered, nothing is called. */
 enum gofer_err journal_accept(struct journal *j, const struct journal_request *request,
                               struct journal_wait *wait, struct journal_entry **entry);
-/* It has begun to run. */
+/* It has begun to run. Of one that was cancelled already, this changes nothing. */
 void journal_started(struct journal *j, struct journal_entry *entry);
+/* It was cancelled, and must not run again; what is left is to say so. Any time before its result, even while
+ * somebody waits for it to be accepted; later, or again, it changes nothing. Nobody waits for it: what
+ * ends the process within JOURNAL_DELAY_MS may lose it, and a loss of power within JOURNAL_SYNC_MS more;
+ * the request is then as it was before, and would run. */
+void journal_cancelled(struct journal *j, struct journal_entry *entry);
 /* It has ended, with this result (copied), which is not taken by the broker yet; once. `wait` as above; with
  * another result than GOFER_OK, and on GOFER_NOMEM and GOFER_FULL here (nothing is called then), the
- * entry stays "started", and would run again. */
+ * entry stays "started", and would run again, or "cancelled", if it was. */
 enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, struct slice result,
                               struct journal_wait *wait);
 /* It is answered for: the entry goes. One that somebody waits for still may not. */
@@ -109,7 +114,8 @@ void journal_done(struct journal *j, struct journal_entry *entry);
 /* Calls `stored` of all that is stored. */
 void journal_run(struct journal *j);
 
-enum journal_state { JOURNAL_ACCEPTED, JOURNAL_STARTED, JOURNAL_RESULT };
+/* In the order in which an entry goes through them; it may leave some out. */
+enum journal_state { JOURNAL_ACCEPTED, JOURNAL_STARTED, JOURNAL_CANCELLED, JOURNAL_RESULT };
 
 /* An entry as it is replayed; all borrowed until `each` returns. */
 struct journal_record {

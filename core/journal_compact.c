@@ -11,7 +11,8 @@
 struct move {
 	struct journal_entry *entry;
 	size_t from, length; /* in the old segment */
-	bool started, kept;
+	int written;
+	bool kept;
 	struct journal_segment *segment; /* the new one */
 	size_t to, to_length;
 };
@@ -59,7 +60,8 @@ static enum gofer_err copy(struct journal *j, const struct journal_segment *s, s
 		tell_lost(j, s, m);
 		return GOFER_OK;
 	}
-	item.started = m->started && item.type == JOURNAL_TYPE_ACCEPTED;
+	item.started = m->written == JOURNAL_STARTED;
+	item.cancelled = m->written == JOURNAL_CANCELLED;
 	rc = journal_store_prepare(&j->store, m->length);
 	if (rc)
 		return rc;
@@ -104,7 +106,7 @@ static struct move *collect_locked(struct journal_segment *s, size_t *count)
 			.entry = e,
 			.from = e->offset,
 			.length = e->length,
-			.started = e->written >= JOURNAL_STARTED,
+			.written = e->written,
 		};
 	}
 	return moves;

@@ -13,7 +13,7 @@
 #define SIZES 12 /* of the strings */
 #define STRINGS 3
 
-enum { FLAG_DURABLE = 1, FLAG_STARTED = 2 };
+enum { FLAG_DURABLE = 1, FLAG_STARTED = 2, FLAG_CANCELLED = 4 };
 
 struct segment_head {
 	char magic[8];
@@ -86,7 +86,8 @@ void journal_file_put(struct buf *out, uint32_t salt, const struct journal_item 
 		.size = htole32((uint32_t)(item->head.size + item->body.size)),
 		.type = (uint8_t)item->type,
 		.flags = (uint8_t)((item->durable ? FLAG_DURABLE : 0) |
-	                           (item->started ? FLAG_STARTED : 0)),
+	                           (item->started ? FLAG_STARTED : 0) |
+	                           (item->cancelled ? FLAG_CANCELLED : 0)),
 		.kind = htole16((uint16_t)item->kind),
 		.id = htole64(item->id),
 		.accepted_ms = htole64(item->accepted_ms),
@@ -161,6 +162,7 @@ static bool get_payload(const char *payload, size_t size, struct journal_item *i
 	case JOURNAL_TYPE_ACCEPTED:
 	case JOURNAL_TYPE_RESULT: return journal_file_texts(payload, size, item);
 	case JOURNAL_TYPE_STARTED:
+	case JOURNAL_TYPE_CANCELLED:
 	case JOURNAL_TYPE_DONE: return size == 0;
 	}
 	return false;
@@ -178,6 +180,7 @@ bool journal_file_get(const char *bytes, size_t size, uint32_t salt, struct jour
 	item->type = head.type;
 	item->durable = head.flags & FLAG_DURABLE;
 	item->started = head.flags & FLAG_STARTED;
+	item->cancelled = head.flags & FLAG_CANCELLED;
 	item->kind = le16toh(head.kind);
 	item->id = le64toh(head.id);
 	item->accepted_ms = le64toh(head.accepted_ms);

@@ -40,13 +40,15 @@ enum journal_type {
 	JOURNAL_TYPE_STARTED,      /* no payload */
 	JOURNAL_TYPE_RESULT,       /* a result, and where it goes: stands without its request */
 	JOURNAL_TYPE_DONE,         /* no payload */
+	JOURNAL_TYPE_CANCELLED,    /* no payload */
 };
 
 /* A record, in memory. */
 struct journal_item {
 	enum journal_type type;
-	bool durable, started; /* started: an accepted one that has begun since */
-	int kind;              /* 0..65535 */
+	bool durable;
+	bool started, cancelled; /* an accepted one that has begun, or was cancelled, since */
+	int kind;                /* 0..65535 */
 	uint64_t id, accepted_ms;
 	struct slice head; /* of the payload: sizes and strings, as journal_file_head() makes it */
 	struct slice body; /* the request's, or the result */

@@ -82,6 +82,7 @@ static enum gofer_err take_whole(struct loading *l, struct journal_entry **slot,
                                  const struct journal_item *item, const struct journal_scan *scan)
 {
 	int state = item->type == JOURNAL_TYPE_RESULT ? JOURNAL_RESULT
+		: item->cancelled                     ? JOURNAL_CANCELLED
 		: item->started                       ? JOURNAL_STARTED
 						      : JOURNAL_ACCEPTED;
 
@@ -96,6 +97,12 @@ static enum gofer_err take_whole(struct loading *l, struct journal_entry **slot,
 	}
 	place(l, *slot, item, scan, state);
 	return GOFER_OK;
+}
+
+static void take_mark(struct journal_entry *entry, int state)
+{
+	if (entry && entry->state < state)
+		entry->state = entry->written = state;
 }
 
 static void take_done(struct loading *l, struct journal_entry **slot)
@@ -122,10 +129,8 @@ static enum gofer_err take(struct loading *l, const struct journal_item *item,
 	switch (item->type) {
 	case JOURNAL_TYPE_ACCEPTED:
 	case JOURNAL_TYPE_RESULT: return take_whole(l, slot, item, scan);
-	case JOURNAL_TYPE_STARTED:
-		if (*slot && (*slot)->state == JOURNAL_ACCEPTED)
-			(*slot)->state = (*slot)->written = JOURNAL_STARTED;
-		break;
+	case JOURNAL_TYPE_STARTED: take_mark(*slot, JOURNAL_STARTED); break;
+	case JOURNAL_TYPE_CANCELLED: take_mark(*slot, JOURNAL_CANCELLED); break;
 	case JOURNAL_TYPE_DONE:
 		if (*slot)
 			take_done(l, slot);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * journal_private: what the parts of a journal share: its owner's side (journal.c), what it reads when it
- * opens (journal_load.c), and its thread (journal_writer.c).
+ * opens (journal_load.c), its thread (journal_writer.c, journal_compact.c), and who looks from outside
+ * (journal_inspect.c).
  *
  * The owner says what an entry is now and puts it on the list of those that the disk does not know so; the
  * thread takes them from there, some at a time, and writes what they are by then. Many states of one
@@ -34,9 +35,11 @@ struct journal_entry {
 	/* guarded by lock; the thread alone changes those of an entry that is busy */
 	bool dirty, busy;
 	int state;                             /* what it is: enum journal_state, or JOURNAL_DONE */
+	int fallback;                          /* what it was when it got its result */
 	int written;                           /* what the disk knows, once placed */
 	struct journal_wait *wait;             /* for `state` */
 	char *body, *result;                   /* what must still be written; NULL: nothing */
+	size_t body_size;                      /* where there is a body */
 	size_t size;                           /* of the body, or of the result once there is one */
 	struct journal_entry *next, *previous; /* dirty ones */
 
@@ -55,7 +58,7 @@ struct journal_slot {
 	struct journal_entry *entry;
 	int state;
 	struct journal_wait *wait;
-	size_t size; /* of the body, or the result */
+	size_t size; /* of the body, or the result, as it was when it was taken */
 	enum gofer_err rc;
 	struct journal_segment *segment; /* where its record was put; length 0: there is none */
 	size_t offset, length;
@@ -95,8 +98,15 @@ struct journal {
 	uint64_t retry_us; /* failing: when what nobody waits for is tried again */
 	uint64_t sync_us;  /* when what was not synced shall be; 0: nothing */
 	struct journal_wait *told, **told_end;
+	struct journal_entry
+		*refused; /* by `next`: until it is told, who entered it may still name it */
 	struct journal_stats stats; /* as of the last lot; entries and bytes are not kept here */
 };
+
+/* One without a directory and without a thread; NULL: no memory. */
+struct journal *journal_make(size_t entries_max, size_t bytes_max);
+/* Its entries in the order in which they were accepted, while no thread works on them; to be freed. NULL: no memory. */
+struct journal_entry **journal_sorted(const struct journal *j, size_t *count);
 
 /* Reads all segments; makes an entry for each that is not done. `each_damage` in the log and aside, unless
  * the store is read-only: then `stats.damaged` counts alone. */
@@ -107,6 +117,7 @@ void journal_place_locked(struct journal *j, struct journal_entry *entry,
                           struct journal_segment *segment, size_t offset, size_t length);
 void journal_unplace_locked(struct journal *j, struct journal_entry *entry);
 void journal_entry_free(struct journal_entry *entry);
+void journal_entries_free(struct journal_entry *first); /* by `next` */
 /* The entry's records, for the file. */
 struct journal_item journal_item_of(const struct journal_entry *entry);
 /* Takes it off the list of the dirty ones. */

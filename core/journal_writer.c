@@ -41,6 +41,16 @@ static size_t take_lot_locked(struct journal *j)
 	return count;
 }
 
+/* Of an entry that is placed, what has become of it since. */
+static enum journal_type mark_of(int state)
+{
+	switch (state) {
+	case JOURNAL_STARTED: return JOURNAL_TYPE_STARTED;
+	case JOURNAL_CANCELLED: return JOURNAL_TYPE_CANCELLED;
+	default: return JOURNAL_TYPE_DONE;
+	}
+}
+
 /* What the disk must be told so that it knows the entry as it is. False: nothing. */
 static bool record_of(const struct journal_slot *slot, struct journal_item *item)
 {
@@ -56,10 +66,11 @@ static bool record_of(const struct journal_slot *slot, struct journal_item *item
 	if (!placed && slot->state != JOURNAL_DONE) {
 		item->type = JOURNAL_TYPE_ACCEPTED;
 		item->started = slot->state == JOURNAL_STARTED;
-		item->body = (struct slice){e->body, slot->size};
+		item->cancelled = slot->state == JOURNAL_CANCELLED;
+		item->body = (struct slice){e->body, e->body_size};
 		return e->body != NULL;
 	}
-	item->type = slot->state == JOURNAL_DONE ? JOURNAL_TYPE_DONE : JOURNAL_TYPE_STARTED;
+	item->type = mark_of(slot->state);
 	item->head = (struct slice){NULL, 0};
 	return placed && e->written < slot->state;
 }
@@ -90,7 +101,7 @@ static size_t size_of(const struct journal_slot *slots, size_t count)
 static bool wants_sync(const struct journal_slot *slots, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (slots[i].wait && slots[i].entry->durable && slots[i].state == JOURNAL_ACCEPTED)
+		if (slots[i].wait && slots[i].entry->durable && slots[i].state != JOURNAL_RESULT)
 			return true;
 	return false;
 }
@@ -169,21 +180,26 @@ static void written_locked(struct journal *j, const struct journal_slot *slot)
 	e->written = slot->state;
 }
 
-/* Nobody knows of a request that was not stored; a result that was not is sent all the same. */
+/* A request that was not stored is none; a result that was not is sent all the same. */
 static void refused_locked(struct journal *j, struct journal_slot *slot)
 {
 	struct journal_entry *e = slot->entry;
 
 	if (slot->state == JOURNAL_RESULT) {
 		j->bytes -= e->size;
-		e->size = 0;
-		e->state = JOURNAL_STARTED;
+		e->size = e->body ? e->body_size : 0;
+		j->bytes += e->size;
+		e->state = e->fallback == JOURNAL_CANCELLED ? JOURNAL_CANCELLED : JOURNAL_STARTED;
 		drop(&e->result);
+		journal_dirty_locked(j, e);
 		return;
 	}
+	journal_clean_locked(j, e);
 	j->count--;
 	j->bytes -= e->size;
-	journal_entry_free(e);
+	e->state = JOURNAL_DONE;
+	e->next = j->refused;
+	j->refused = e;
 }
 
 static void complete_locked(struct journal *j, struct journal_slot *slot)

@@ -24,7 +24,8 @@ static void check_item(const struct journal_scan *scan, const struct journal_ite
 	if (item->plugin)
 		require(strlen(item->plugin) + strlen(item->sn) < item->head.size);
 	else
-		require(item->type == JOURNAL_TYPE_STARTED || item->type == JOURNAL_TYPE_DONE);
+		require(item->type == JOURNAL_TYPE_STARTED || item->type == JOURNAL_TYPE_DONE ||
+		        item->type == JOURNAL_TYPE_CANCELLED);
 	require(journal_file_size(item) == scan->length);
 	journal_file_put(&again, scan->salt, item);
 	require(again.size == scan->length);
@@ -59,7 +60,7 @@ static void scan_made(const char *bytes, size_t size)
 {
 	size_t split = size ? (unsigned char)bytes[0] % (size + 1) : 0;
 	struct journal_item item = {
-		.type = (enum journal_type)(size ? (unsigned char)bytes[size - 1] % 6 : 0),
+		.type = (enum journal_type)(size ? (unsigned char)bytes[size - 1] % 7 : 0),
 		.id = size,
 		.head = {bytes, split},
 		.body = {bytes + split, size - split},

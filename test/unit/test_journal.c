@@ -21,193 +21,7 @@
 #include "core/clock.h"
 #include "core/crc32c.h"
 #include "core/log.h"
-
-#define BODY "{\"sn\": \"x\", \"request\": {}}"
-
-/* --- a journal in a directory of its own, and those who wait --------------------------- */
-
-struct scene {
-	char directory[64], path[80];
-	struct journal *journal;
-	sem_t told;
-};
-
-struct waiter {
-	struct journal_wait wait;
-	struct journal_entry *entry;
-	unsigned *order;
-	unsigned place; /* 1 is the first to be told; 0: not yet */
-	enum gofer_err result;
-};
-
-static void on_notify(void *context)
-{
-	sem_post(&((struct scene *)context)->told);
-}
-
-static struct journal *open_at(struct scene *s, struct error *error)
-{
-	const struct journal_options options = {
-		.directory = s->path,
-		.notify = on_notify,
-		.context = s,
-	};
-
-	return journal_new(&options, error);
-}
-
-static void scene_open(struct scene *s)
-{
-	struct error error = ERROR_NONE;
-
-	s->journal = open_at(s, &error);
-	if (!s->journal)
-		fail_msg("%s", error.text);
-}
-
-static void scene_init(struct scene *s)
-{
-	memset(s, 0, sizeof *s);
-	strcpy(s->directory, "/tmp/gofer-journal-XXXXXX");
-	assert_non_null(mkdtemp(s->directory));
-	snprintf(s->path, sizeof s->path, "%s/var/j", s->directory);
-	sem_init(&s->told, 0, 0);
-	log_level("core.journal", LOG_LEVEL_ERROR);
-	scene_open(s);
-}
-
-/* The process is killed: nothing more is written. Its own descriptors hold the lock, so they go. */
-static void scene_crash(struct scene *s)
-{
-	char from[80], to[80], command[256];
-
-	snprintf(from, sizeof from, "%s", s->path);
-	snprintf(to, sizeof to, "%s/crash", s->directory);
-	snprintf(command, sizeof command, "rm -rf %s && cp -r %s %s", to, from, to);
-	assert_int_equal(system(command), 0);
-	journal_free(s->journal);
-	snprintf(command, sizeof command, "rm -rf %s && mv %s %s", from, to, from);
-	assert_int_equal(system(command), 0);
-	scene_open(s);
-}
-
-static void scene_release(struct scene *s)
-{
-	char command[128];
-
-	journal_free(s->journal);
-	snprintf(command, sizeof command, "rm -rf %s", s->directory);
-	assert_int_equal(system(command), 0);
-	sem_destroy(&s->told);
-}
-
-static void on_stored(struct journal_wait *wait, enum gofer_err result)
-{
-	struct waiter *w = (struct waiter *)wait;
-
-	w->place = ++*w->order;
-	w->result = result;
-}
-
-static void wait_until(struct scene *s, const unsigned *count, unsigned wanted)
-{
-	while (*count < wanted) {
-		struct timespec limit;
-
-		clock_gettime(CLOCK_REALTIME, &limit);
-		limit.tv_sec += 60;
-		assert_int_equal(sem_timedwait(&s->told, &limit), 0);
-		journal_run(s->journal);
-	}
-}
-
-static enum gofer_err enter(struct scene *s, const char *sn, bool durable, const char *body,
-                            struct journal_wait *wait, struct journal_entry **entry)
-{
-	const struct journal_request request = {
-		.plugin = "demo",
-		.sn = sn,
-		.replyto = "a/b",
-		.body_kind = 2,
-		.durable = durable,
-		.body = {body, strlen(body)},
-	};
-
-	return journal_accept(s->journal, &request, wait, entry);
-}
-
-/* Enters one and waits until it is stored. */
-static struct journal_entry *store(struct scene *s, const char *sn)
-{
-	unsigned order = 0;
-	struct waiter w = {.wait.stored = on_stored, .order = &order};
-
-	assert_int_equal(enter(s, sn, true, BODY, &w.wait, &w.entry), GOFER_OK);
-	wait_until(s, &order, 1);
-	assert_int_equal(w.result, GOFER_OK);
-	return w.entry;
-}
-
-static void store_result(struct scene *s, struct journal_entry *entry, const char *result)
-{
-	unsigned order = 0;
-	struct waiter w = {.wait.stored = on_stored, .order = &order};
-
-	assert_int_equal(journal_result(s->journal, entry, (struct slice){result, strlen(result)},
-	                                &w.wait),
-	                 GOFER_OK);
-	wait_until(s, &order, 1);
-	assert_int_equal(w.result, GOFER_OK);
-}
-
-/* Until all that nobody waits for is written. */
-static void settle(void)
-{
-	usleep(JOURNAL_DELAY_MS * 1000 * 8);
-}
-
-/* --- what is replayed ------------------------------------------------------------------ */
-
-struct found {
-	struct scene *scene;
-	size_t count;
-	struct {
-		char sn[40], text[64];
-		enum journal_state state;
-		bool durable;
-		int kind;
-	} all[256];
-	bool drop;
-};
-
-static void on_entry(void *context, struct journal_entry *entry, const struct journal_record *r)
-{
-	struct found *f = context;
-	struct slice text = r->state == JOURNAL_RESULT ? r->result : r->request.body;
-
-	assert_true(f->count < 256);
-	assert_string_equal(r->request.plugin, "demo");
-	assert_string_equal(r->request.replyto, "a/b");
-	assert_true(r->accepted_ms > 1600000000000);
-	snprintf(f->all[f->count].sn, 40, "%s", r->request.sn);
-	snprintf(f->all[f->count].text, 64, "%.*s", (int)text.size, text.data);
-	f->all[f->count].state = r->state;
-	f->all[f->count].durable = r->request.durable;
-	f->all[f->count].kind = r->request.body_kind;
-	f->count++;
-	if (f->drop)
-		journal_done(f->scene->journal, entry);
-}
-
-static void replay(struct scene *s, struct found *f, bool drop)
-{
-	memset(f, 0, sizeof *f);
-	f->scene = s;
-	f->drop = drop;
-	journal_replay(s->journal, on_entry, f);
-}
-
-/* --- tests ----------------------------------------------------------------------------- */
+#include "test/unit/journal_scene.h"
 
 static void the_checksum_is_castagnolis(void **state)
 {
@@ -229,13 +43,14 @@ static void those_who_wait_are_told_in_order(void **state)
 	(void)state;
 	scene_init(&s);
 	for (unsigned i = 0; i < 100; i++) {
-		w[i] = (struct waiter){.wait.stored = on_stored, .order = &order};
+		w[i] = (struct waiter){.wait.stored = scene_on_stored, .order = &order};
 		snprintf(sn, sizeof sn, "%u", i);
-		assert_int_equal(enter(&s, sn, true, BODY, &w[i].wait, &w[i].entry), GOFER_OK);
+		assert_int_equal(scene_enter(&s, sn, true, BODY, &w[i].wait, &w[i].entry),
+		                 GOFER_OK);
 		assert_int_equal(w[i].place, 0);
 	}
 	assert_int_equal(journal_count(s.journal), 100);
-	wait_until(&s, &order, 100);
+	scene_wait_until(&s, &order, 100);
 	for (unsigned i = 0; i < 100; i++) {
 		assert_int_equal(w[i].place, i + 1);
 		assert_int_equal(w[i].result, GOFER_OK);
@@ -255,10 +70,11 @@ static void what_gathers_is_synced_together(void **state)
 	(void)state;
 	scene_init(&s);
 	for (unsigned i = 0; i < 500; i++) {
-		w[i] = (struct waiter){.wait.stored = on_stored, .order = &order};
-		assert_int_equal(enter(&s, "one", true, BODY, &w[i].wait, &w[i].entry), GOFER_OK);
+		w[i] = (struct waiter){.wait.stored = scene_on_stored, .order = &order};
+		assert_int_equal(scene_enter(&s, "one", true, BODY, &w[i].wait, &w[i].entry),
+		                 GOFER_OK);
 	}
-	wait_until(&s, &order, 500);
+	scene_wait_until(&s, &order, 500);
 	journal_stats(s.journal, &stats);
 	assert_int_equal(stats.entries, 500);
 	assert_int_equal(stats.records, 500);
@@ -276,13 +92,13 @@ static void what_is_not_durable_is_written_and_not_synced(void **state)
 
 	(void)state;
 	scene_init(&s);
-	assert_int_equal(enter(&s, "n", false, BODY, NULL, &entry), GOFER_OK);
-	settle();
+	assert_int_equal(scene_enter(&s, "n", false, BODY, NULL, &entry), GOFER_OK);
+	scene_settle();
 	journal_stats(s.journal, &stats);
 	assert_int_equal(stats.syncs, 0);
 	assert_int_equal(stats.records, 1);
 	scene_crash(&s);
-	replay(&s, &f, false);
+	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 1);
 	assert_false(f.all[0].durable);
 	scene_release(&s);
@@ -297,7 +113,7 @@ static void what_is_done_at_once_is_never_written(void **state)
 	(void)state;
 	scene_init(&s);
 	for (int i = 0; i < 1000; i++) {
-		assert_int_equal(enter(&s, "n", false, BODY, NULL, &entry), GOFER_OK);
+		assert_int_equal(scene_enter(&s, "n", false, BODY, NULL, &entry), GOFER_OK);
 		journal_started(s.journal, entry);
 		journal_result(s.journal, entry, (struct slice){"{}", 2}, NULL);
 		journal_done(s.journal, entry);
@@ -317,22 +133,22 @@ static void each_state_is_replayed(void **state)
 
 	(void)state;
 	scene_init(&s);
-	store(&s, "waits");
-	started = store(&s, "runs");
-	ended = store(&s, "ended");
-	sent = store(&s, "sent");
-	gone = store(&s, "gone");
+	scene_store(&s, "waits");
+	started = scene_store(&s, "runs");
+	ended = scene_store(&s, "ended");
+	sent = scene_store(&s, "sent");
+	gone = scene_store(&s, "gone");
 	journal_started(s.journal, started);
 	journal_started(s.journal, ended);
-	settle();
-	store_result(&s, ended, "{\"result\": 1}");
-	store_result(&s, sent, "{}");
+	scene_settle();
+	scene_store_result(&s, ended, "{\"result\": 1}");
+	scene_store_result(&s, sent, "{}");
 	journal_done(s.journal, sent);
 	journal_done(s.journal, gone);
-	settle();
+	scene_settle();
 	for (int i = 0; i < 3; i++) { /* looking changes nothing */
 		scene_crash(&s);
-		replay(&s, &f, false);
+		scene_replay(&s, &f, false);
 		assert_int_equal(f.count, 3);
 		assert_string_equal(f.all[0].sn, "waits");
 		assert_int_equal(f.all[0].state, JOURNAL_ACCEPTED);
@@ -346,11 +162,11 @@ static void each_state_is_replayed(void **state)
 		assert_int_equal(f.all[2].state, JOURNAL_RESULT);
 		assert_string_equal(f.all[2].text, "{\"result\": 1}");
 	}
-	replay(&s, &f, true); /* each is done */
+	scene_replay(&s, &f, true); /* each is done */
 	assert_int_equal(journal_count(s.journal), 0);
 	journal_free(s.journal);
 	scene_open(&s);
-	replay(&s, &f, false);
+	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 0);
 	scene_release(&s);
 }
@@ -364,14 +180,14 @@ static void what_was_found_goes_on(void **state)
 	(void)state;
 	scene_init(&s);
 	for (int i = 0; i < 3; i++)
-		entries[i] = store(&s, "abc");
+		entries[i] = scene_store(&s, "abc");
 	(void)entries;
 	scene_crash(&s);
-	replay(&s, &f, false);
+	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 3);
-	store(&s, "later");
+	scene_store(&s, "later");
 	scene_crash(&s);
-	replay(&s, &f, false);
+	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 4);
 	assert_string_equal(f.all[3].sn, "later");
 	scene_release(&s);
@@ -385,7 +201,7 @@ static void only_one_journal_has_a_directory(void **state)
 
 	(void)state;
 	scene_init(&s);
-	assert_null(open_at(&s, &error));
+	assert_null(scene_open_again(&s, &error));
 	assert_int_equal(error.code, GOFER_EXISTS);
 	assert_non_null(strstr(error.text, s.path));
 	assert_int_equal(stat(s.path, &st), 0);
@@ -395,7 +211,9 @@ static void only_one_journal_has_a_directory(void **state)
 
 static void bounds_hold(void **state)
 {
-	struct journal_options options = {.entries_max = 2, .bytes_max = 100, .notify = on_notify};
+	struct journal_options options = {.entries_max = 2,
+	                                  .bytes_max = 100,
+	                                  .notify = scene_on_notify};
 	struct journal_entry *a, *b, *c;
 	struct scene s;
 	char body[90];
@@ -409,10 +227,10 @@ static void bounds_hold(void **state)
 	assert_non_null(s.journal);
 	memset(body, 'x', sizeof body);
 	body[sizeof body - 1] = '\0';
-	assert_int_equal(enter(&s, "a", false, body, NULL, &a), GOFER_OK);
-	assert_int_equal(enter(&s, "b", false, body, NULL, &b), GOFER_FULL);
-	assert_int_equal(enter(&s, "b", false, "x", NULL, &b), GOFER_OK);
-	assert_int_equal(enter(&s, "c", false, "x", NULL, &c), GOFER_FULL);
+	assert_int_equal(scene_enter(&s, "a", false, body, NULL, &a), GOFER_OK);
+	assert_int_equal(scene_enter(&s, "b", false, body, NULL, &b), GOFER_FULL);
+	assert_int_equal(scene_enter(&s, "b", false, "x", NULL, &b), GOFER_OK);
+	assert_int_equal(scene_enter(&s, "c", false, "x", NULL, &c), GOFER_FULL);
 	assert_int_equal(journal_result(s.journal, b, (struct slice){body, 50}, NULL), GOFER_FULL);
 	journal_done(s.journal, a);
 	assert_int_equal(journal_result(s.journal, b, (struct slice){body, 50}, NULL), GOFER_OK);
@@ -451,25 +269,26 @@ static void a_long_way_takes_little_room(void **state)
 	memset(body, 'b', SIZE);
 	body[SIZE] = '\0';
 	for (int i = 0; i < 4; i++)
-		kept[i] = store(&s, i % 2 ? "odd" : "even");
+		kept[i] = scene_store(&s, i % 2 ? "odd" : "even");
 	journal_started(s.journal, kept[1]);
-	store_result(&s, kept[2], "{\"kept\": 2}");
+	scene_store_result(&s, kept[2], "{\"kept\": 2}");
 	for (unsigned i = 0; i < COUNT; i++) {
-		w[i] = (struct waiter){.wait.stored = on_stored, .order = &order};
-		assert_int_equal(enter(&s, "n", false, body, &w[i].wait, &entries[i]), GOFER_OK);
+		w[i] = (struct waiter){.wait.stored = scene_on_stored, .order = &order};
+		assert_int_equal(scene_enter(&s, "n", false, body, &w[i].wait, &entries[i]),
+		                 GOFER_OK);
 		if (i % 64 != 63)
 			continue;
-		wait_until(&s, &order, i + 1);
+		scene_wait_until(&s, &order, i + 1);
 		while (done <= i)
 			journal_done(s.journal, entries[done++]);
 	}
-	wait_until(&s, &order, COUNT);
+	scene_wait_until(&s, &order, COUNT);
 	while (done < COUNT)
 		journal_done(s.journal, entries[done++]);
-	settle();
+	scene_settle();
 	assert_in_range(bytes_on_disk(&s), 1, 4 * 8 << 20);
 	scene_crash(&s);
-	replay(&s, &f, false);
+	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 4);
 	assert_int_equal(f.all[0].state, JOURNAL_ACCEPTED);
 	assert_int_equal(f.all[1].state, JOURNAL_STARTED);
@@ -479,16 +298,6 @@ static void a_long_way_takes_little_room(void **state)
 	free(w);
 	free(body);
 	scene_release(&s);
-}
-
-static void set_limit(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &limit);
-	limit.rlim_cur = bytes;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 static void what_does_not_fit_is_refused_whole_and_later_taken(void **state)
@@ -504,35 +313,36 @@ static void what_does_not_fit_is_refused_whole_and_later_taken(void **state)
 	(void)state;
 	scene_init(&s);
 	log_level("core.journal", LOG_LEVEL_ERROR);
-	runs = store(&s, "runs");
-	set_limit(4000);
+	runs = scene_store(&s, "runs");
+	scene_set_limit(4000);
 	for (unsigned i = 0; i < 100; i++) {
-		w[i] = (struct waiter){.wait.stored = on_stored, .order = &order};
+		w[i] = (struct waiter){.wait.stored = scene_on_stored, .order = &order};
 		snprintf(sn, sizeof sn, "%u", i);
-		assert_int_equal(enter(&s, sn, true, BODY, &w[i].wait, &w[i].entry), GOFER_OK);
-		wait_until(&s, &order, i + 1);
+		assert_int_equal(scene_enter(&s, sn, true, BODY, &w[i].wait, &w[i].entry),
+		                 GOFER_OK);
+		scene_wait_until(&s, &order, i + 1);
 		refused += w[i].result == GOFER_FULL;
 		assert_true(w[i].result == GOFER_OK || w[i].result == GOFER_FULL);
 	}
 	assert_in_range(refused, 1, 99);
 	assert_int_equal(journal_count(s.journal), 101 - refused);
-	set_limit(10);
-	w[0] = (struct waiter){.wait.stored = on_stored, .order = &order};
+	scene_set_limit(10);
+	w[0] = (struct waiter){.wait.stored = scene_on_stored, .order = &order};
 	assert_int_equal(journal_result(s.journal, runs, (struct slice){"{\"late\": 1}", 11},
 	                                &w[0].wait),
 	                 GOFER_OK);
-	wait_until(&s, &order, 101);
+	scene_wait_until(&s, &order, 101);
 	assert_int_equal(w[0].result, GOFER_FULL);
-	assert_int_equal(enter(&s, "quick", false, BODY, NULL, &lost), GOFER_FULL);
+	assert_int_equal(scene_enter(&s, "quick", false, BODY, NULL, &lost), GOFER_FULL);
 	journal_stats(s.journal, &stats);
 	assert_true(stats.failing && stats.failures);
-	set_limit(RLIM_INFINITY);
-	later = store(&s, "later");
+	scene_set_limit(RLIM_INFINITY);
+	later = scene_store(&s, "later");
 	assert_non_null(later);
-	assert_int_equal(enter(&s, "quick", false, BODY, NULL, &lost), GOFER_OK);
-	settle();
+	assert_int_equal(scene_enter(&s, "quick", false, BODY, NULL, &lost), GOFER_OK);
+	scene_settle();
 	scene_crash(&s);
-	replay(&s, &f, false);
+	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 103 - refused);
 	assert_string_equal(f.all[f.count - 2].sn, "later");
 	journal_stats(s.journal, &stats);
@@ -549,22 +359,22 @@ static void failing_it_keeps_what_nobody_waits_for(void **state)
 
 	(void)state;
 	scene_init(&s);
-	first = store(&s, "first");
-	second = store(&s, "second");
-	set_limit(10);
+	first = scene_store(&s, "first");
+	second = scene_store(&s, "second");
+	scene_set_limit(10);
 	journal_done(s.journal, first);
 	journal_started(s.journal, second);
-	settle();
+	scene_settle();
 	journal_stats(s.journal, &stats);
 	assert_true(stats.failing);
-	set_limit(RLIM_INFINITY);
+	scene_set_limit(RLIM_INFINITY);
 	for (int i = 0; i < 300 && stats.failing; i++) {
 		usleep(10000);
 		journal_stats(s.journal, &stats);
 	}
 	assert_false(stats.failing);
 	scene_crash(&s);
-	replay(&s, &f, false);
+	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 1);
 	assert_string_equal(f.all[0].sn, "second");
 	assert_int_equal(f.all[0].state, JOURNAL_STARTED);
@@ -594,7 +404,7 @@ static void ten_thousand_are_replayed_at_once(void **state)
 	body[sizeof body - 1] = '\0';
 	for (unsigned i = 0; i < COUNT; i++) {
 		snprintf(sn, sizeof sn, "%u", i);
-		assert_int_equal(enter(&s, sn, false, body, NULL, &entry), GOFER_OK);
+		assert_int_equal(scene_enter(&s, sn, false, body, NULL, &entry), GOFER_OK);
 	}
 	journal_free(s.journal);
 	start_us = clock_monotonic_us();
@@ -632,14 +442,14 @@ static void it_can_be_looked_into_meanwhile(void **state)
 
 	(void)state;
 	scene_init(&s);
-	store(&s, "one");
-	entry = store(&s, "two");
+	scene_store(&s, "one");
+	entry = scene_store(&s, "two");
 	assert_int_equal(journal_inspect(s.path, on_sight, &seen, &damaged, &error), GOFER_OK);
 	assert_int_equal(seen.count, 2);
 	assert_int_equal(seen.size, strlen(BODY));
 	assert_int_equal(damaged, 0);
 	assert_string_equal(seen.last, "two");
-	store_result(&s, entry, "{}");
+	scene_store_result(&s, entry, "{}");
 	memset(&seen, 0, sizeof seen);
 	assert_int_equal(journal_inspect(s.path, on_sight, &seen, &damaged, &error), GOFER_OK);
 	assert_int_equal(seen.results, 1);
