@@ -175,7 +175,7 @@ bench: all bench-deps
 # --- installing -----------------------------------------------------------------------
 
 ROOT := $(DESTDIR)$(PREFIX)
-COMMANDS := goferd gofer-call gofer-plugin gofer-broker
+COMMANDS := goferd gofer-admin gofer-call gofer-plugin gofer-broker
 install: all
 	install -D -m 755 $(PROGRAM) $(ROOT)/bin/gofer
 	for link in $(COMMANDS); do ln -sf gofer $(ROOT)/bin/$$link; done

@@ -9,11 +9,13 @@
 #include "cmd/output.h"
 #include "core/nearest.h"
 
-extern const struct command command_agentd, command_broker, command_call, command_help,
-	command_plugin;
+extern const struct command command_admin, command_agentd, command_broker, command_call,
+	command_help, command_plugin;
 
 const struct command *const commands[] = {
-	&command_agentd, &command_broker, &command_call, &command_help, &command_plugin, NULL,
+	&command_admin, &command_agentd, &command_broker,
+	&command_call,  &command_help,   &command_plugin,
+	NULL,
 };
 
 #define NAMES_MAX (2 * sizeof(commands) / sizeof(*commands))

@@ -23,7 +23,7 @@ static const struct option_spec options[] = {
 /* clang-format on */
 
 static const char *const topics[] = {
-	"agentd", "broker", "call", "exit-codes", "help", "plugin", NULL,
+	"admin", "agentd", "broker", "call", "exit-codes", "help", "plugin", NULL,
 };
 
 static int print_completion(const char *shell)

@@ -6,6 +6,7 @@
 
 #include "cmd/exit_codes.h"
 #include "cmd/output.h"
+#include "cmd/people.h"
 #include "core/clock.h"
 #include "core/journal.h"
 #include "core/json.h"
@@ -52,13 +53,6 @@ static void put_json(struct listing *l, const struct journal_sight *sight)
 	buf_putc(&l->out, '}');
 }
 
-/* A peer chose these words: they shall not steer somebody's terminal. */
-static void put_safe(struct buf *out, const char *text)
-{
-	for (; *text; text++)
-		buf_putc(out, (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
-}
-
 static void put_line(struct listing *l, const struct journal_sight *sight)
 {
 	if (!l->count)
@@ -66,9 +60,9 @@ static void put_line(struct listing *l, const struct journal_sight *sight)
 		           "PLUGIN SN");
 	buf_printf(&l->out, "%-9s %-8s %8.0fs %10zu  ", states[sight->state],
 	           sight->durable ? "yes" : "no", age_s(l, sight), sight->size);
-	put_safe(&l->out, sight->plugin);
+	people_line(&l->out, sight->plugin, PEOPLE_WHOLE);
 	buf_putc(&l->out, ' ');
-	put_safe(&l->out, sight->sn);
+	people_line(&l->out, sight->sn, PEOPLE_WHOLE);
 	buf_putc(&l->out, '\n');
 }
 

@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cmd/people.h"
 #include "core/clock.h"
-#include "core/utf8.h"
 
 #define FIRST_S 0.15 /* what is over sooner shows nothing */
 #define REDRAW_MS 50
@@ -24,24 +24,6 @@ struct progress {
 	bool due; /* the call has taken long enough to show something */
 	bool drawn;
 };
-
-/* Characters that are no controls, as many as `columns` have room for. */
-static void print_cut(struct buf *out, const char *text, unsigned columns)
-{
-	size_t size = strlen(text);
-
-	while (size && columns--) {
-		uint32_t code;
-		size_t n = utf8_decode(text, size, &code);
-
-		if (code == UTF8_INVALID || code < 0x20 || (code >= 0x7f && code < 0xa0))
-			buf_putc(out, code == '\n' || code == '\t' ? ' ' : '?');
-		else
-			buf_append(out, text, n);
-		text += n;
-		size -= n;
-	}
-}
 
 static void print_bar(struct buf *out, long long total, long long completed, unsigned columns)
 {
@@ -80,10 +62,10 @@ void progress_print(struct buf *out, const char *state, long long total, long lo
 	else
 		buf_puts(&line, state);
 	room = columns > strlen(elapsed) + 3 ? columns - strlen(elapsed) - 3 : 0;
-	print_cut(out, buf_text(&line), (unsigned)room);
+	people_line(out, buf_text(&line), (unsigned)room);
 	if (details && *details && line.size + 1 < room) {
 		buf_putc(out, ' ');
-		print_cut(out, details, (unsigned)(room - line.size - 1));
+		people_line(out, details, (unsigned)(room - line.size - 1));
 	}
 	buf_printf(out, "  %s", elapsed);
 	buf_release(&line);

@@ -45,3 +45,10 @@ start_stranger() {
 	started+=($!)
 	until_good test -e "stranger.$port"
 }
+
+# The management of an agent that is none; its requests are in the file `asked`: start_fake WHERE [MODE]
+start_fake() {
+	"$SOURCE/test/cli/fake_agent" "$@" &
+	started+=($!)
+	until_good test -e listening
+}
