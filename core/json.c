@@ -173,18 +173,26 @@ static struct decimal decimal_of(const char *text)
 	return d;
 }
 
-static bool decimals_equal(const char *a, const char *b)
+static int sign_of(const struct decimal *d)
+{
+	return d->zero ? 0 : d->negative ? -1 : 1;
+}
+
+static int decimals_compare(const char *a, const char *b)
 {
 	struct decimal x = decimal_of(a), y = decimal_of(b);
+	int sign = sign_of(&x);
 
-	if (x.zero || y.zero)
-		return x.zero && y.zero;
-	if (x.negative != y.negative || x.exponent != y.exponent)
-		return false;
-	while (!digits_end(x.at) || !digits_end(y.at))
-		if (next_digit(&x.at) != next_digit(&y.at))
-			return false;
-	return true;
+	if (sign != sign_of(&y) || sign == 0)
+		return sign - sign_of(&y);
+	if (x.exponent != y.exponent)
+		return x.exponent < y.exponent ? -sign : sign;
+	while (!digits_end(x.at) || !digits_end(y.at)) {
+		int difference = next_digit(&x.at) - next_digit(&y.at);
+		if (difference)
+			return difference < 0 ? -sign : sign;
+	}
+	return 0;
 }
 
 /* What is behind the first `exponent` digits is all 0: nothing is left after the point. */
@@ -230,13 +238,20 @@ bool json_integer(const struct cJSON *value, long long *out)
 
 /* --- equality ------------------------------------------------------------------------- */
 
-static bool numbers_equal(const struct cJSON *a, const struct cJSON *b)
+int json_compare_numbers(const struct cJSON *a, const struct cJSON *b)
 {
 	char left[JSON_DOUBLE_SIZE], right[JSON_DOUBLE_SIZE];
 
 	if (!a->valuestring && !b->valuestring)
-		return a->valuedouble == b->valuedouble;
-	return decimals_equal(json_number_text(a, left), json_number_text(b, right));
+		return (a->valuedouble > b->valuedouble) - (a->valuedouble < b->valuedouble);
+	return decimals_compare(json_number_text(a, left), json_number_text(b, right));
+}
+
+static bool numbers_equal(const struct cJSON *a, const struct cJSON *b)
+{
+	if (!a->valuestring && !b->valuestring)
+		return a->valuedouble == b->valuedouble; /* what is no number is never equal */
+	return json_compare_numbers(a, b) == 0;
 }
 
 static bool arrays_equal(const struct cJSON *a, const struct cJSON *b)

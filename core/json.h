@@ -74,6 +74,9 @@ struct cJSON *json_copy(const struct cJSON *value);
  * double can't tell). */
 bool json_equal(const struct cJSON *a, const struct cJSON *b);
 
+/* The order of two numbers by value: below 0, 0 or above 0. Exact, as json_equal() is. */
+int json_compare_numbers(const struct cJSON *a, const struct cJSON *b);
+
 /* The exact text of the member `key` of the object that `text` holds (the last, if several), as it
  * stands there. False if there is none. `text` must be valid: json_parse() took it. */
 bool json_member_text(const char *text, size_t size, const char *key, struct slice *out);
