@@ -75,7 +75,7 @@ struct admin *admin_new(struct error *error)
 	pthread_mutex_init(&a->lock, NULL);
 	a->catalog = catalog_new(&admin_plugin, error);
 	if (a->catalog) {
-		a->context = plugin_context_new(admin_plugin.name, NULL, NULL);
+		a->context = plugin_context_new(admin_plugin.name, NULL);
 		a->pool = pool_new(admin_plugin.name, THREADS, NO_BOUND);
 	}
 	if (a->catalog && a->context && a->pool) {

@@ -9,6 +9,7 @@
 #include "agent/resume.h"
 #include "agent/uplink.h"
 #include "broker/broker.h"
+#include "core/host.h"
 #include "core/log.h"
 
 #define PACKAGE "agent"
@@ -46,6 +47,7 @@ struct agent {
 	struct instance_services services;
 	struct journal *journal;
 	struct admin *admin;
+	struct host *host;
 	struct broker *broker; /* NULL: it is none */
 	struct loop_timer *timer;
 
@@ -408,13 +410,15 @@ static enum gofer_err make(struct agent *agent, struct error *error)
 	if (!agent->journal || !agent->admin)
 		return GOFER_FAILED;
 	agent->timer = loop_timer_new(agent->loop, on_timer, agent);
-	if (!agent->timer)
+	agent->host = host_new(NULL);
+	if (!agent->timer || !agent->host)
 		return error_set(error, GOFER_NOMEM, "out of memory");
 	agent->services = (struct instance_services){
 		.loop = agent->loop,
 		.journal = agent->journal,
 		.admin = agent->admin,
 		.body_max = agent->settings->body_max,
+		.offers = {.fork = host_run, .processes = agent->host},
 		.on_change = on_change,
 		.context = agent,
 	};
@@ -483,6 +487,7 @@ void agent_free(struct agent *agent)
 		free(m);
 	}
 	admin_free(agent->admin);
+	host_free(agent->host);
 	broker_free(agent->broker);
 	journal_free(agent->journal);
 	agent->journal = NULL;

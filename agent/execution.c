@@ -211,7 +211,7 @@ static void run_job(struct pool_job *job)
 		call_sleep(e->call, e->latency_s);
 	if (call_start(e->call)) {
 		tell_started(e);
-		dispatch_run(e->catalog, e->call, NULL);
+		dispatch_run(e->catalog, e->call, &e->instance->services->offers);
 	}
 	print_result(e);
 	tell_finished(e);

@@ -12,13 +12,6 @@
 #define PAUSE_S 1.0
 #define TRACKER_MIN 1000
 
-static const char *option_of(void *arg, const char *section, const char *key)
-{
-	const struct instance *in = arg;
-
-	return config_text(in->descriptor->config, section, key);
-}
-
 static size_t least(size_t a, size_t b)
 {
 	return a < b ? a : b;
@@ -110,7 +103,7 @@ static enum gofer_err make(struct instance *in, struct error *error)
 	in->catalog = catalog_new(d->plugin, error);
 	if (!in->catalog)
 		return GOFER_INVALID;
-	in->context = plugin_context_new(d->name, option_of, in);
+	in->context = plugin_context_new(d->name, d->config);
 	/* What is left from before may be more than what is taken now. */
 	in->pool = pool_new(d->name, d->threads, d->backlog + journal_count(in->services->journal));
 	in->tracker = tracker_new(&tracker);

@@ -20,6 +20,7 @@
 #include "agent/admin.h"
 #include "agent/descriptor.h"
 #include "agent/outbox.h"
+#include "core/dispatch.h"
 #include "core/journal.h"
 #include "core/tracker.h"
 
@@ -36,6 +37,7 @@ struct instance_services {
 	struct journal *journal;
 	struct admin *admin;
 	size_t body_max;
+	struct dispatch_host offers; /* to the methods that are run */
 	/* The last call of an instance is over, or its link has changed. Called in the loop. */
 	void (*on_change)(void *context);
 	void *context;

@@ -11,6 +11,7 @@
 #include "cmd/exit_codes.h"
 #include "cmd/output.h"
 #include "cmd/plugin_call.h"
+#include "cmd/plugin_host.h"
 #include "cmd/plugin_journal.h"
 #include "core/nearest.h"
 #include "plugins/table.h"
@@ -68,21 +69,52 @@ static const struct plugin *find(const char *name)
 
 /* --- list, help -------------------------------------------------------------------------- */
 
+static const char *const models[] = {[CALL_DIRECT] = "direct", [CALL_FORK] = "fork"};
+
+static unsigned models_of(const struct method *methods)
+{
+	unsigned set = 0;
+
+	for (; methods && methods->name; methods++)
+		set |= 1U << methods->model;
+	return set;
+}
+
+static void print_models(struct buf *out, const struct plugin *plugin)
+{
+	unsigned set = models_of(plugin->functions);
+
+	for (const struct class *c = plugin->classes; c && c->name; c++)
+		set |= models_of(c->methods);
+	for (size_t i = 0; i < sizeof(models) / sizeof(*models); i++) {
+		if (set & 1U << i)
+			buf_printf(out, "%s%s", out->size ? "," : "", models[i]);
+	}
+}
+
 static int list(struct plugin_options *o, int argc, char **argv)
 {
-	struct buf text = BUF_INIT;
+	struct buf text = BUF_INIT, models_text = BUF_INIT;
 
 	(void)o, (void)argc, (void)argv;
-	for (const struct plugin *const *p = plugin_table; *p; p++)
-		buf_printf(&text, "%-12s %s\n", (*p)->name, (*p)->summary);
+	for (const struct plugin *const *p = plugin_table; *p; p++) {
+		buf_clear(&models_text);
+		print_models(&models_text, *p);
+		buf_printf(&text, "%-12s %-11s %s\n", (*p)->name, buf_text(&models_text),
+		           (*p)->summary);
+	}
+	buf_release(&models_text);
 	output_take(&text);
 	return EXIT_CODE_OK;
 }
 
 static void print_callable(struct buf *out, const char *indent, const char *space, const char *name,
-                           const char *params, const char *text)
+                           const char *params, const char *text, enum call_model model)
 {
-	buf_printf(out, "%s%s%s(%s)\n", indent, space, name, params ? params : "");
+	buf_printf(out, "%s%s%s(%s)", indent, space, name, params ? params : "");
+	if (model != CALL_DIRECT)
+		buf_printf(out, "    [%s]", models[model]);
+	buf_putc(out, '\n');
 	if (text)
 		buf_printf(out, "%s    %s\n", indent, text);
 }
@@ -91,7 +123,8 @@ static void print_methods(struct buf *out, const char *indent, const char *space
                           const struct method *methods)
 {
 	for (; methods && methods->name; methods++)
-		print_callable(out, indent, space, methods->name, methods->params, methods->help);
+		print_callable(out, indent, space, methods->name, methods->params, methods->help,
+		               methods->model);
 }
 
 static int help(struct plugin_options *o, int argc, char **argv)
@@ -106,7 +139,7 @@ static int help(struct plugin_options *o, int argc, char **argv)
 	if (plugin->classes && plugin->classes->name)
 		buf_puts(&text, "\nClasses:\n");
 	for (const struct class *c = plugin->classes; c && c->name; c++) {
-		print_callable(&text, "  ", "", c->name, c->params, c->help);
+		print_callable(&text, "  ", "", c->name, c->params, c->help, CALL_DIRECT);
 		print_methods(&text, "    ", ".", c->methods);
 	}
 	if (plugin->functions && plugin->functions->name)
@@ -180,6 +213,16 @@ static int call(struct plugin_options *o, int argc, char **argv)
 	return plugin ? plugin_call(o, plugin, argc - 1, argv + 1) : EXIT_CODE_USAGE;
 }
 
+/* --- host -------------------------------------------------------------------------------- */
+
+static int host(struct plugin_options *o, int argc, char **argv)
+{
+	const struct plugin *plugin = find(argv[0]);
+
+	(void)o, (void)argc;
+	return plugin ? plugin_host(plugin) : EXIT_CODE_USAGE;
+}
+
 /* --- the command ------------------------------------------------------------------------- */
 
 static const struct {
@@ -190,10 +233,12 @@ static const struct {
 	{"call", "NAME CLASS.METHOD [ARGUMENT...]", 2, -1, call},
 	{"check", "DESCRIPTOR...", 1, -1, check},
 	{"help", "NAME", 1, 1, help},
+	{"host", "NAME", 1, 1, host},
 	{"journal", "", 0, 0, plugin_journal},
 	{"list", "", 0, 0, list},
 };
 
+/* "host" is nobody's to type. */
 static const char *const words[] = {"call", "check", "help", "journal", "list", NULL};
 
 static int unknown(const char *word)

@@ -13,6 +13,7 @@
 #include "core/call.h"
 #include "core/catalog.h"
 #include "core/dispatch.h"
+#include "core/host.h"
 #include "core/uuid.h"
 #include "plugins/table.h"
 
@@ -111,30 +112,25 @@ static int run(const struct plugin_options *o, const struct catalog *catalog,
 {
 	struct request request = {0};
 	struct error error = ERROR_NONE;
+	struct dispatch_host offers = {.fork = host_run, .processes = host_new(NULL)};
 	struct call *call = NULL;
 	int code;
 
-	if (!make_request(&request, o, args, &error))
+	if (offers.processes && !make_request(&request, o, args, &error))
 		call = call_new_take(&request, context, &sink, (void *)o);
 	if (!call || !call_start(call)) {
 		code = fail(&error);
 	} else {
-		dispatch_run(catalog, call, NULL);
+		dispatch_run(catalog, call, &offers);
 		code = show(o, call, &error);
 	}
 	call_unref(call);
+	host_free(offers.processes);
 	request_release(&request);
 	return code;
 }
 
 /* --- the plugin -------------------------------------------------------------------------- */
-
-static const char *option_of(void *arg, const char *section, const char *key)
-{
-	const struct descriptor *d = arg;
-
-	return d ? config_text(d->config, section, key) : NULL;
-}
 
 /* NULL and `*good` false: its faults are told. */
 static struct descriptor *read_descriptor(const char *path, bool *good)
@@ -160,7 +156,7 @@ static int load_and_run(const struct plugin_options *o, const struct plugin *plu
 	struct error error = ERROR_NONE;
 	struct catalog *catalog = catalog_new(plugin, &error);
 	struct plugin_context *context =
-		plugin_context_new(d ? d->name : plugin->name, option_of, d);
+		plugin_context_new(d ? d->name : plugin->name, d ? d->config : NULL);
 	enum gofer_err err;
 	int code;
 

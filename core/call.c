@@ -28,6 +28,10 @@ struct call {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 
+	/* guarded by lock */
+	void (*on_cancel)(void *context);
+	void *on_cancel_context;
+
 	/* the worker's until the call is finished, then constant */
 	struct cJSON *args, *cntr_args;
 	bool ended, raised;
@@ -127,8 +131,20 @@ bool call_cancel(struct call *call)
 	pthread_mutex_lock(&call->lock);
 	atomic_store(&call->cancelled, true);
 	pthread_cond_broadcast(&call->wake);
+	if (call->on_cancel)
+		call->on_cancel(call->on_cancel_context);
 	pthread_mutex_unlock(&call->lock);
 	return discarded;
+}
+
+void call_on_cancel(struct call *call, void (*wake)(void *context), void *context)
+{
+	pthread_mutex_lock(&call->lock);
+	call->on_cancel = wake;
+	call->on_cancel_context = context;
+	if (wake && call_cancelled(call))
+		wake(context);
+	pthread_mutex_unlock(&call->lock);
 }
 
 enum call_state call_state(const struct call *call)
@@ -357,6 +373,20 @@ enum gofer_err call_raise_cancelled(struct call *call)
 	return call_raise_module(call, DISPATCHER, "Cancelled", "%s", call->request.sn);
 }
 
+enum gofer_err call_raise_take(struct call *call, struct exception *x)
+{
+	struct exception taken = *x;
+
+	*x = (struct exception){0};
+	if (!end_once(call)) {
+		exception_release(&taken);
+		return GOFER_INVALID;
+	}
+	call->raised = true;
+	call->exception = taken;
+	return GOFER_FAILED;
+}
+
 void call_finish(struct call *call, enum gofer_err returned)
 {
 	if (!call->ended && returned == GOFER_CANCELLED)
@@ -425,27 +455,27 @@ enum gofer_err call_print_result(struct buf *out, const struct call *call,
 
 struct plugin_context {
 	char *name;
-	const char *(*option)(void *arg, const char *section, const char *key);
-	void *arg;
+	const struct config *config;
 	void *state;
 };
 
-struct plugin_context *plugin_context_new(const char *name,
-                                          const char *(*option)(void *arg, const char *section,
-                                                                const char *key),
-                                          void *arg)
+struct plugin_context *plugin_context_new(const char *name, const struct config *config)
 {
 	struct plugin_context *context = calloc(1, sizeof(*context));
 
 	if (!context)
 		return NULL;
 	context->name = strdup(name);
-	context->option = option;
-	context->arg = arg;
+	context->config = config;
 	if (context->name)
 		return context;
 	free(context);
 	return NULL;
+}
+
+const struct config *plugin_context_config(const struct plugin_context *context)
+{
+	return context->config;
 }
 
 void plugin_context_free(struct plugin_context *context)
@@ -464,7 +494,7 @@ const char *plugin_context_name(const struct plugin_context *context)
 const char *plugin_context_option(const struct plugin_context *context, const char *section,
                                   const char *key)
 {
-	return context->option ? context->option(context->arg, section, key) : NULL;
+	return context->config ? config_text(context->config, section, key) : NULL;
 }
 
 void plugin_context_set_state(struct plugin_context *context, void *state)

@@ -265,6 +265,18 @@ void config_each(const struct config *c, const char *section,
 	}
 }
 
+void config_each_value(const struct config *c,
+                       bool (*each)(void *arg, const char *section, const char *key,
+                                    const char *value),
+                       void *arg)
+{
+	for (size_t i = 0; i < c->values_count; i++) {
+		const struct config_value *value = &c->values[i];
+		if (!value->refused && !each(arg, value->section, value->key, value->text))
+			return;
+	}
+}
+
 /* --- files --- */
 
 /* GOFER_IO: errno is set. GOFER_FULL: more than CONFIG_FILE_MAX. */

@@ -110,6 +110,12 @@ bool config_where(const struct config *c, const char *section, const char *key, 
 void config_each(const struct config *c, const char *section,
                  bool (*each)(void *arg, const char *key, const char *value), void *arg);
 
+/* The same with every value that was set and not found wrong, of all sections. */
+void config_each_value(const struct config *c,
+                       bool (*each)(void *arg, const char *section, const char *key,
+                                    const char *value),
+                       void *arg);
+
 /* Appends the schema as documentation, one property a paragraph. */
 enum gofer_err config_print_schema(struct buf *out, const struct config_property *schema);
 

@@ -56,7 +56,7 @@ static bool meets_user(const char *user, const struct request *request,
 		buf_printf(&refusal->text, "%s, passed: %s", user, request->pam_user);
 		return false;
 	}
-	if (host &&
+	if (host && host->authenticate &&
 	    host->authenticate(host->context, request->pam_user, request->pam_password,
 	                       request->pam_service))
 		return true;
@@ -137,6 +137,15 @@ static enum gofer_err bind(const struct catalog_method *method, struct call *cal
 	return raise_unbound(call, err, &error);
 }
 
+static enum gofer_err run_forked(const struct catalog *catalog, struct call *call,
+                                 const struct dispatch_host *host)
+{
+	if (host && host->fork)
+		return host->fork(host->processes, catalog_plugin(catalog), call);
+	return call_raise(call, "Exception", "%s.%s() runs in a child process, and none can be had",
+	                  call_request(call)->classname, call_request(call)->method);
+}
+
 void dispatch_run(const struct catalog *catalog, struct call *call,
                   const struct dispatch_host *host)
 {
@@ -146,6 +155,17 @@ void dispatch_run(const struct catalog *catalog, struct call *call,
 
 	if (!err)
 		err = bind(method, call);
+	if (!err)
+		err = method->method->model == CALL_FORK ? run_forked(catalog, call, host)
+							 : method->method->run(call);
+	call_finish(call, err);
+}
+
+void dispatch_run_forked(const struct catalog *catalog, struct call *call)
+{
+	const struct catalog_method *method = find(catalog, call);
+	enum gofer_err err = method ? bind(method, call) : GOFER_NOTFOUND;
+
 	if (!err)
 		err = method->method->run(call);
 	call_finish(call, err);

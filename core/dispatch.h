@@ -12,16 +12,27 @@
 #include "core/call.h"
 #include "core/catalog.h"
 
-/* The host's password service, asked for REQUIRE_USER: whether the password is that user's. */
+struct host;
+
+/* What the machine has to offer. */
 struct dispatch_host {
+	/* Its password service, asked for REQUIRE_USER: whether the password is that user's. NULL: no
+	 * user can be authenticated. */
 	bool (*authenticate)(void *context, const char *user, const char *password,
 	                     const char *service);
 	void *context;
+	/* Runs a method of CALL_FORK, as a method's `run` does; host_run(). NULL: none can be run. */
+	enum gofer_err (*fork)(struct host *processes, const struct plugin *plugin,
+	                       struct call *call);
+	struct host *processes;
 };
 
 /* Runs `call`, which call_start() has started, against `catalog` and finishes it. `host` may be NULL:
- * then no user can be authenticated. */
+ * it has nothing to offer. */
 void dispatch_run(const struct catalog *catalog, struct call *call,
                   const struct dispatch_host *host);
+/* The same in the child that dispatch_run() has had made: its caller was checked there, and whatever the model, it runs
+ * here. */
+void dispatch_run_forked(const struct catalog *catalog, struct call *call);
 
 #endif

@@ -32,6 +32,8 @@ static atomic_int loudest = LOG_LEVEL_INFO; /* no package has a level above this
 
 static enum log_target target = LOG_TARGET_STDERR;
 static char program_name[64];
+static void (*sink)(void *context, const char *package, enum log_level level, const char *message);
+static void *sink_context;
 
 static const struct {
 	const char *name;
@@ -52,11 +54,21 @@ void log_open(enum log_target where, const char *program)
 		openlog(program_name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
+void log_open_sink(void (*write)(void *context, const char *package, enum log_level level,
+                                 const char *message),
+                   void *context)
+{
+	log_close();
+	sink = write;
+	sink_context = context;
+}
+
 void log_close(void)
 {
 	if (target == LOG_TARGET_SYSLOG)
 		closelog();
 	target = LOG_TARGET_STDERR;
+	sink = NULL;
 }
 
 static struct package *find_package(const char *name)
@@ -128,6 +140,16 @@ enum gofer_err log_level_parse(const char *text, enum log_level *level)
 		}
 	}
 	return GOFER_INVALID;
+}
+
+const char *log_level_name(enum log_level level)
+{
+	return levels[level].name;
+}
+
+enum log_level log_loudest(void)
+{
+	return (enum log_level)atomic_load(&loudest);
 }
 
 static bool is_within(const struct package *p, const char *package)
@@ -246,9 +268,25 @@ static void write_line(const char *line, size_t size)
 	}
 }
 
+static void write_message(const char *package, enum log_level level, const char *message)
+{
+	char line[LINE_SIZE];
+	size_t size;
+
+	if (sink) {
+		sink(sink_context, package, level, message);
+		return;
+	}
+	size = put_message(line, put_prefix(line, package, level), message);
+	if (target == LOG_TARGET_SYSLOG)
+		syslog(levels[level].priority, "%s", line);
+	else
+		write_line(line, size);
+}
+
 void log_write(const char *package, enum log_level level, const char *format, ...)
 {
-	char message[LINE_SIZE], line[LINE_SIZE];
+	char message[LINE_SIZE];
 	int saved = errno;
 	va_list ap;
 
@@ -257,12 +295,7 @@ void log_write(const char *package, enum log_level level, const char *format, ..
 	va_start(ap, format);
 	int n = vsnprintf(message, sizeof(message), format, ap);
 	va_end(ap);
-	if (n >= 0) {
-		size_t size = put_message(line, put_prefix(line, package, level), message);
-		if (target == LOG_TARGET_SYSLOG)
-			syslog(levels[level].priority, "%s", line);
-		else
-			write_line(line, size);
-	}
+	if (n >= 0)
+		write_message(package, level, message);
 	errno = saved;
 }

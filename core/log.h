@@ -12,8 +12,9 @@
  *   log_level("agent", LOG_LEVEL_DEBUG);
  *   log_info("agent", "plugin %s: attached", name);
  *
- * Thread: log_open(), log_level() and log_close() before the threads start; the rest from any
- * thread. A line is written with one write(), so lines never mix. May block on standard error.
+ * Thread: log_open(), log_open_sink(), log_level() and log_close() before the threads start; the
+ * rest from any thread. A line is written with one write(), so lines never mix. May block on
+ * standard error.
  */
 #ifndef GOFER_CORE_LOG_H
 #define GOFER_CORE_LOG_H
@@ -27,12 +28,21 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG };
 
 void log_open(enum log_target where, const char *program);
+/* Hands the lines over instead: `write` gets each message as it is, nothing escaped or stamped, in the
+ * thread that logs; it must not log. */
+void log_open_sink(void (*write)(void *context, const char *package, enum log_level level,
+                                 const char *message),
+                   void *context);
 void log_close(void);
 /* Sets the level of a package and all below it; "" or "root" is the default for all. GOFER_FULL
  * when too many packages were named. Level names as in Python: log_level_parse(). */
 enum gofer_err log_level(const char *package, enum log_level level);
 /* debug, info, warning, warn, error, critical in any case; GOFER_INVALID otherwise. */
 enum gofer_err log_level_parse(const char *text, enum log_level *level);
+/* Its name as log_level_parse() takes it: "info". */
+const char *log_level_name(enum log_level level);
+/* No package has a level beyond this one. */
+enum log_level log_loudest(void);
 bool log_enabled(const char *package, enum log_level level);
 void log_write(const char *package, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

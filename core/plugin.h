@@ -32,8 +32,9 @@
  * returned GOFER_OK or once unload() was called. What a run returns other than GOFER_OK is logged,
  * and changes nothing for the runs to come.
  *
- * Thread: methods and actions run in workers, may block, and several may run at once.
- * What a method gets from its call is valid until it returns. Tables are constant and never freed.
+ * Thread: methods run in workers (or where their model says), actions in workers; they may block,
+ * and several may run at once. What a method gets from its call is valid until it returns. Tables
+ * are constant and never freed.
  */
 #ifndef GOFER_CORE_PLUGIN_H
 #define GOFER_CORE_PLUGIN_H
@@ -55,12 +56,32 @@ struct requirement {
 	const char *value; /* the secret, or the system user's name */
 };
 
+/*
+ * Where a method runs.
+ *
+ * CALL_DIRECT: in a worker of the agent. Cancelled, it ends when it looks.
+ *
+ * CALL_FORK: in a child process of its own. Cancelled, that is killed, certainly and at once, with
+ * all that it has started (its process group, by SIGKILL). What it breaks is its own; one that ends
+ * without a result is told of as an Exception.
+ * - The child is this program started afresh: nothing of the agent's memory is there. The plugin's
+ *   load() runs in it before the method, and unload() after it, with the plugin's name and options;
+ *   what load() has made in the agent is not seen, and an unload() that takes over 5 s is cut off.
+ * - The method is the only one there, and runs in the first thread. SIGHUP means that the agent is
+ *   gone, and is gofer's.
+ * - Standard input is empty. Lines on standard output and error go to the log, as package
+ *   "plugin.<name>", 1000 of them a call. Progress and what is logged go as they always do.
+ * - Arguments and result may be 64 MiB long, as JSON. A call costs some milliseconds more.
+ */
+enum call_model { CALL_DIRECT, CALL_FORK };
+
 struct method {
 	const char *name; /* NULL ends a table */
 	const char
 		*params;  /* as Python writes them, without self: "words, wait=0, *rest, **more" */
 	const char *help; /* one sentence */
 	enum gofer_err (*run)(struct call *call);
+	enum call_model model;
 	const struct requirement *require; /* NULL, or ends with value NULL */
 };
 

@@ -2,7 +2,13 @@
 /* demo: a plugin to try gofer with, and to begin one's own from. */
 #include "core/plugin.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 #define COUNT_MAX 1000000
 #define SECONDS_MAX 86400
@@ -28,6 +34,20 @@ static enum gofer_err arg_seconds(struct call *call, const char *name, double *s
 		return GOFER_OK;
 	return call_raise(call, "ValueError", "%s must be from 0 to %d, not %g", name, SECONDS_MAX,
 	                  *seconds);
+}
+
+/* A whole number within bounds. */
+static enum gofer_err arg_within(struct call *call, const char *name, long long min, long long max,
+                                 long long *value)
+{
+	enum gofer_err err = call_arg_integer(call, name, value);
+
+	if (err)
+		return err;
+	if (*value >= min && *value <= max)
+		return GOFER_OK;
+	return call_raise(call, "ValueError", "%s must be from %lld to %lld, not %lld", name, min,
+	                  max, *value);
 }
 
 static enum gofer_err demo_sleep(struct call *call)
@@ -58,11 +78,8 @@ static enum gofer_err demo_count(struct call *call)
 	long long total;
 	double delay;
 
-	if (call_arg_integer(call, "total", &total) || arg_seconds(call, "delay", &delay))
+	if (arg_within(call, "total", 0, COUNT_MAX, &total) || arg_seconds(call, "delay", &delay))
 		return GOFER_FAILED;
-	if (total < 0 || total > COUNT_MAX)
-		return call_raise(call, "ValueError", "total must be from 0 to %d, not %lld",
-		                  COUNT_MAX, total);
 	return count_to(call, total, delay);
 }
 
@@ -73,6 +90,62 @@ static enum gofer_err demo_fail(struct call *call)
 	if (call_arg_string(call, "message", &message))
 		return GOFER_FAILED;
 	return call_raise(call, "Exception", "%s", message);
+}
+
+static enum gofer_err forked_pid(struct call *call)
+{
+	return call_return_take(call, cJSON_CreateNumber(getpid()));
+}
+
+/* As one that waits for something which can't be called off. */
+static enum gofer_err forked_sleep(struct call *call)
+{
+	double seconds;
+
+	if (arg_seconds(call, "seconds", &seconds))
+		return GOFER_FAILED;
+	struct timespec left = {
+		.tv_sec = (time_t)seconds,
+		.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9),
+	};
+	while (nanosleep(&left, &left) && errno == EINTR)
+		;
+	return call_return_copy(call, call_arg(call, "seconds"));
+}
+
+static enum gofer_err forked_say(struct call *call)
+{
+	const char *words;
+	long long times;
+
+	if (call_arg_string(call, "words", &words) ||
+	    arg_within(call, "times", 0, COUNT_MAX, &times))
+		return GOFER_FAILED;
+	for (long long n = 0; n < times; n++)
+		puts(words);
+	return call_return_copy(call, call_arg(call, "times"));
+}
+
+static enum gofer_err forked_die(struct call *call)
+{
+	static const struct rlimit no_core = {0, 0};
+	long long number;
+
+	if (arg_within(call, "signal", 1, SIGRTMAX, &number))
+		return GOFER_FAILED;
+	setrlimit(RLIMIT_CORE, &no_core);
+	signal((int)number, SIG_DFL);
+	kill(getpid(), (int)number);
+	return call_raise(call, "ValueError", "signal %lld ends no process", number);
+}
+
+static enum gofer_err forked_exit(struct call *call)
+{
+	long long status;
+
+	if (arg_within(call, "status", 0, 255, &status))
+		return GOFER_FAILED;
+	exit((int)status);
 }
 
 static enum gofer_err greeter_greet(struct call *call)
@@ -111,6 +184,49 @@ static const struct method demo_methods[] = {
 	{0},
 };
 
+static const struct method forked_methods[] = {
+	{.name = "pid",
+         .run = forked_pid,
+         .model = CALL_FORK,
+         .help = "Return the number of the process that it runs in."},
+	{.name = "echo",
+         .params = "something",
+         .run = demo_echo,
+         .model = CALL_FORK,
+         .help = "Return what was passed, as it was."},
+	{.name = "sleep",
+         .params = "seconds",
+         .run = forked_sleep,
+         .model = CALL_FORK,
+         .help = "Sleep without an eye for being cancelled, then return the seconds."},
+	{.name = "count",
+         .params = "total, delay=0",
+         .run = demo_count,
+         .model = CALL_FORK,
+         .help = "Count to total, report each step, pause for delay seconds before it."},
+	{.name = "fail",
+         .params = "message",
+         .run = demo_fail,
+         .model = CALL_FORK,
+         .help = "Raise an Exception with the message."},
+	{.name = "say",
+         .params = "words, times=1",
+         .run = forked_say,
+         .model = CALL_FORK,
+         .help = "Write the words to standard output, which goes to the log."},
+	{.name = "die",
+         .params = "signal=9",
+         .run = forked_die,
+         .model = CALL_FORK,
+         .help = "Send itself the signal."},
+	{.name = "exit",
+         .params = "status=0",
+         .run = forked_exit,
+         .model = CALL_FORK,
+         .help = "End the process with that status, and no result."},
+	{0},
+};
+
 static const struct method greeter_methods[] = {
 	{.name = "greet", .run = greeter_greet, .help = "Return the greeting and the name."},
 	{0},
@@ -118,6 +234,9 @@ static const struct method greeter_methods[] = {
 
 static const struct class demo_classes[] = {
 	{.name = "Demo", .help = "What a remote method can do.", .methods = demo_methods},
+	{.name = "Forked",
+         .help = "What a method in a process of its own can do, and what may become of it.",
+         .methods = forked_methods},
 	{.name = "Greeter",
          .params = "name, greeting='hello'",
          .help = "Greets the one that it was made for.",

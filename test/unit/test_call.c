@@ -208,6 +208,12 @@ static void a_sleep_lasts_as_long_as_was_said(void **state)
 	call_unref(call);
 }
 
+static void *cancel_now(void *arg)
+{
+	call_cancel(arg);
+	return NULL;
+}
+
 static void *cancel_soon(void *arg)
 {
 	usleep(30000);
@@ -228,6 +234,50 @@ static void a_sleeper_is_woken_by_the_cancellation(void **state)
 		assert_int_equal(call_sleep(call, times[i]), GOFER_CANCELLED);
 		pthread_join(thread, NULL);
 		assert_true(clock_monotonic_us() - before < 20000000);
+		call_unref(call);
+	}
+}
+
+/* --- who waits for something else --- */
+
+static void count_it(void *context)
+{
+	++*(int *)context;
+}
+
+static void a_cancellation_wakes_who_asked_for_it(void **state)
+{
+	struct call *call = call_running();
+	int woken = 0;
+
+	(void)state;
+	call_on_cancel(call, count_it, &woken);
+	assert_int_equal(woken, 0);
+	call_cancel(call);
+	assert_int_equal(woken, 1);
+	call_cancel(call);
+	assert_int_equal(woken, 2);
+	call_on_cancel(call, NULL, NULL);
+	call_cancel(call);
+	assert_int_equal(woken, 2);
+	call_on_cancel(call, count_it, &woken); /* too late to be told later */
+	assert_int_equal(woken, 3);
+	call_unref(call);
+}
+
+/* Once it was taken back, nobody calls it any more: what it works on may go. */
+static void who_takes_it_back_is_left_alone(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		struct call *call = call_running();
+		int *woken = calloc(1, sizeof(*woken));
+		pthread_t thread;
+		call_on_cancel(call, count_it, woken);
+		pthread_create(&thread, NULL, cancel_now, call);
+		call_on_cancel(call, NULL, NULL);
+		free(woken);
+		pthread_join(thread, NULL);
 		call_unref(call);
 	}
 }
@@ -284,6 +334,30 @@ static void exceptions_are_raised(void **state)
 	assert_int_equal(call_raise_cancelled(call), GOFER_FAILED);
 	call_finish(call, GOFER_FAILED);
 	assert_raised(call, "gofer.rmi.dispatcher", "Cancelled", "[\"sn-1\"]");
+	call_unref(call);
+}
+
+static void an_exception_is_raised_as_it_is(void **state)
+{
+	struct call *call = call_running();
+	struct exception x = {
+		.xmodule = strdup("my.module"),
+		.xclass = strdup("Mine"),
+		.exval = strdup("a trace"),
+		.xargs = json("[1, null]"),
+		.xstate = json("{\"a\": 1.0}"),
+	};
+
+	(void)state;
+	assert_int_equal(call_raise_take(call, &x), GOFER_FAILED);
+	assert_null(x.xclass);
+	x.xclass = strdup("Second");
+	assert_int_equal(call_raise_take(call, &x), GOFER_INVALID);
+	assert_null(x.xclass);
+	call_finish(call, GOFER_FAILED);
+	assert_result(call,
+	              "{\"exval\": \"a trace\", \"xargs\": [1, null], \"xclass\": \"Mine\", "
+	              "\"xmodule\": \"my.module\", \"xstate\": {\"a\": 1.0}}");
 	call_unref(call);
 }
 
@@ -500,29 +574,33 @@ static void wrong_types_are_raised_as_python_names_them(void **state)
 
 /* --- the plugin's context --- */
 
-static const char *option(void *arg, const char *section, const char *key)
-{
-	return strcmp(section, "main") == 0 && strcmp(key, "color") == 0 ? arg : NULL;
-}
-
 static void a_context_has_a_name_options_and_a_state(void **state)
 {
-	char color[] = "red", name[] = "demo";
-	struct plugin_context *context = plugin_context_new(name, option, color);
+	static const struct config_property schema[] = {
+		{.section = "main", .key = "size", .kind = CONFIG_TEXT, .initial = "small"},
+		{.section = NULL},
+	};
+	struct config *config = config_new(schema);
+	char mine[] = "mine", name[] = "demo";
+	struct plugin_context *context = plugin_context_new(name, config);
 
 	(void)state;
 	assert_non_null(context);
+	assert_int_equal(config_set(config, "own", "color", "red", "test"), GOFER_OK);
 	name[0] = 'x';
 	assert_string_equal(plugin_context_name(context), "demo");
-	assert_string_equal(plugin_context_option(context, "main", "color"), "red");
-	assert_null(plugin_context_option(context, "main", "size"));
+	assert_ptr_equal(plugin_context_config(context), config);
+	assert_string_equal(plugin_context_option(context, "own", "color"), "red");
+	assert_string_equal(plugin_context_option(context, "main", "size"), "small");
+	assert_null(plugin_context_option(context, "own", "size"));
 	assert_null(plugin_context_state(context));
-	plugin_context_set_state(context, color);
-	assert_ptr_equal(plugin_context_state(context), color);
+	plugin_context_set_state(context, mine);
+	assert_ptr_equal(plugin_context_state(context), mine);
 	plugin_context_free(context);
+	config_free(config);
 
-	context = plugin_context_new("other", NULL, NULL);
-	assert_null(plugin_context_option(context, "main", "color"));
+	context = plugin_context_new("other", NULL);
+	assert_null(plugin_context_option(context, "own", "color"));
 	plugin_context_free(context);
 	plugin_context_free(NULL);
 }
@@ -538,8 +616,11 @@ int main(void)
 		cmocka_unit_test(a_start_and_a_cancellation_never_both_win),
 		cmocka_unit_test(a_sleep_lasts_as_long_as_was_said),
 		cmocka_unit_test(a_sleeper_is_woken_by_the_cancellation),
+		cmocka_unit_test(a_cancellation_wakes_who_asked_for_it),
+		cmocka_unit_test(who_takes_it_back_is_left_alone),
 		cmocka_unit_test(values_of_all_kinds_are_returned),
 		cmocka_unit_test(exceptions_are_raised),
+		cmocka_unit_test(an_exception_is_raised_as_it_is),
 		cmocka_unit_test(errors_of_the_system_have_their_number),
 		cmocka_unit_test(of_two_outcomes_the_first_stands),
 		cmocka_unit_test(a_method_without_an_outcome_is_answered_for),

@@ -58,6 +58,27 @@ static void later_files_win_and_know_their_lines(void **state)
 	place_leave(&p);
 }
 
+static bool append_value(void *arg, const char *section, const char *key, const char *value)
+{
+	buf_printf(arg, "%s.%s=%s;", section, key, value);
+	return strcmp(value, "stop") != 0;
+}
+
+static void every_value_that_is_right_is_told(void **state)
+{
+	struct place p;
+	struct buf values = BUF_INIT;
+
+	(void)state;
+	place_enter(&p, place_schema);
+	place_read(&p, "a.conf", "[main]\nthreads=500\nenabled=1\n[own]\na=1\nb=stop\nc=3\n");
+	assert_int_equal(config_check(p.c, &p.faults), GOFER_INVALID);
+	config_each_value(p.c, append_value, &values);
+	assert_string_equal(buf_text(&values), "main.enabled=1;own.a=1;own.b=stop;");
+	buf_release(&values);
+	place_leave(&p);
+}
+
 static bool stop_at_once(void *arg, const char *key, const char *value)
 {
 	(void)key;
@@ -376,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(later_files_win_and_know_their_lines),
+		cmocka_unit_test(every_value_that_is_right_is_told),
 		cmocka_unit_test(whoever_asks_for_each_may_stop),
 		cmocka_unit_test(a_directory_is_read_by_name),
 		cmocka_unit_test(all_files_of_a_directory_are_read_whatever_is_wrong),

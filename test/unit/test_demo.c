@@ -12,22 +12,25 @@
 #include <cmocka.h>
 
 #include "core/clock.h"
-#include "core/dispatch.h"
+#include "host_fixture.h"
 #include "plugins/table.h"
 
 static struct catalog *catalog;
+static struct dispatch_host offers = {.fork = host_run};
 
 static int set_up(void **state)
 {
 	(void)state;
 	catalog = catalog_new(plugin_table_find("demo"), NULL);
-	return catalog ? 0 : -1;
+	offers.processes = host_new(NULL);
+	return catalog && offers.processes ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
 	catalog_free(catalog);
+	host_free(offers.processes);
 	return 0;
 }
 
@@ -67,7 +70,7 @@ static void assert_returns(const char *target, const char *args, const char *cnt
 {
 	struct call *call = call_of(target, args, cntr, NULL);
 
-	dispatch_run(catalog, call, NULL);
+	dispatch_run(catalog, call, &offers);
 	if (call_raised(call))
 		fail_msg("%s: %s", target, call_exception(call)->exval);
 	char *text = json_text(call_retval(call));
@@ -80,7 +83,7 @@ static void assert_raises(const char *target, const char *args, const char *cntr
 {
 	struct call *call = call_of(target, args, cntr, NULL);
 
-	dispatch_run(catalog, call, NULL);
+	dispatch_run(catalog, call, &offers);
 	assert_true(call_raised(call));
 	assert_string_equal(call_exception(call)->exval, exval);
 	call_unref(call);
@@ -124,7 +127,7 @@ static void a_count_tells_each_step(void **state)
 	struct call *call = call_of("Demo.count", "[3]", "null", &heard);
 
 	(void)state;
-	dispatch_run(catalog, call, NULL);
+	dispatch_run(catalog, call, &offers);
 	assert_int_equal(call_retval(call)->valueint, 3);
 	assert_string_equal(buf_text(&heard), "1/3 1 of 3;2/3 2 of 3;3/3 3 of 3;");
 	call_unref(call);
@@ -154,6 +157,51 @@ static void a_greeter_greets_the_one_it_was_made_for(void **state)
 	              "TypeError: greeting must be str, not NoneType");
 }
 
+static void a_process_of_its_own_does_the_same(void **state)
+{
+	struct buf heard = BUF_INIT;
+	struct call *call = call_of("Forked.count", "[3]", "null", &heard);
+
+	(void)state;
+	dispatch_run(catalog, call, &offers);
+	assert_int_equal(call_retval(call)->valueint, 3);
+	assert_string_equal(buf_text(&heard), "1/3 1 of 3;2/3 2 of 3;3/3 3 of 3;");
+	call_unref(call);
+	buf_release(&heard);
+	assert_returns("Forked.echo", "[[\"\\u0000\\ud800\", 9007199254740993]]", "null",
+	               "[\"\\u0000\\ud800\", 9007199254740993]");
+	assert_returns("Forked.sleep", "[0.050]", "null", "0.050");
+	assert_returns("Forked.say", "[\"a word in the log\", 1]", "null", "1");
+	assert_raises("Forked.fail", "[\"as you like\"]", "null", "Exception: as you like");
+}
+
+static void a_process_of_its_own_is_another_one(void **state)
+{
+	struct call *call = call_of("Forked.pid", "[]", "null", NULL);
+
+	(void)state;
+	dispatch_run(catalog, call, &offers);
+	assert_true(call_retval(call)->valueint > 1);
+	assert_int_not_equal(call_retval(call)->valueint, getpid());
+	call_unref(call);
+}
+
+static void how_it_ended_is_told(void **state)
+{
+	(void)state;
+	assert_raises("Forked.die", "[]", "null",
+	              "Exception: the child of Forked.die died: signal 9 (Killed)");
+	assert_raises("Forked.die", "[15]", "null",
+	              "Exception: the child of Forked.die died: signal 15 (Terminated)");
+	assert_raises("Forked.exit", "[]", "null",
+	              "Exception: the child of Forked.exit ended with exit status 0 and without a "
+	              "result");
+	assert_raises(
+		"Forked.exit", "[255]", "null",
+		"Exception: the child of Forked.exit ended with exit status 255 and without a "
+		"result");
+}
+
 static void bad_values_are_told(void **state)
 {
 	static const char *const cases[][3] = {
@@ -168,6 +216,13 @@ static void bad_values_are_told(void **state)
 		{"Demo.count", "[1.5]", "TypeError: total must be int, not float"},
 		{"Demo.count", "[10000000000000000000]", "ValueError: total must fit into 64 bits"},
 		{"Demo.fail", "[null]", "TypeError: message must be str, not NoneType"},
+		{"Forked.sleep", "[-1]", "ValueError: seconds must be from 0 to 86400, not -1"},
+		{"Forked.say", "[1]", "TypeError: words must be str, not int"},
+		{"Forked.say", "[\"x\", -1]",
+	         "ValueError: times must be from 0 to 1000000, not -1"},
+		{"Forked.die", "[0]", "ValueError: signal must be from 1 to 64, not 0"},
+		{"Forked.die", "[17]", "ValueError: signal 17 ends no process"},
+		{"Forked.exit", "[256]", "ValueError: status must be from 0 to 255, not 256"},
 	};
 
 	(void)state;
@@ -184,15 +239,20 @@ static void *cancel_soon(void *arg)
 
 static void what_takes_long_can_be_cancelled(void **state)
 {
-	static const char *const cases[][2] = {{"Demo.sleep", "[60]"}, {"Demo.count", "[5, 60]"}};
+	static const char *const cases[][2] = {
+		{"Demo.sleep", "[60]"},
+		{"Demo.count", "[5, 60]"},
+		{"Forked.sleep", "[60]"},
+		{"Forked.count", "[5, 60]"},
+	};
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct call *call = call_of(cases[i][0], cases[i][1], "null", NULL);
 		uint64_t before = clock_monotonic_ms();
 		pthread_t thread;
 		pthread_create(&thread, NULL, cancel_soon, call);
-		dispatch_run(catalog, call, NULL);
+		dispatch_run(catalog, call, &offers);
 		pthread_join(thread, NULL);
 		assert_true(clock_monotonic_ms() - before < 20000);
 		assert_string_equal(call_exception(call)->xclass, "Cancelled");
@@ -218,7 +278,7 @@ static void the_table_is_sorted_and_finds_by_name(void **state)
 	assert_null(plugin_table_find(""));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hello_is_said),
@@ -227,10 +287,16 @@ int main(void)
 		cmocka_unit_test(a_count_tells_each_step),
 		cmocka_unit_test(a_failure_has_its_message),
 		cmocka_unit_test(a_greeter_greets_the_one_it_was_made_for),
+		cmocka_unit_test(a_process_of_its_own_does_the_same),
+		cmocka_unit_test(a_process_of_its_own_is_another_one),
+		cmocka_unit_test(how_it_ended_is_told),
 		cmocka_unit_test(bad_values_are_told),
 		cmocka_unit_test(what_takes_long_can_be_cancelled),
 		cmocka_unit_test(the_table_is_sorted_and_finds_by_name),
 	};
+	int code;
 
+	if (host_fixture_is_child(argc, argv, plugin_table_find("demo"), &code))
+		return code;
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -54,6 +54,13 @@ static const struct method dog[] = {
 	{.name = "open", .run = tell, .help = "", .require = nothing},
 	{.name = "testpam", .params = "words", .run = tell, .help = "", .require = user},
 	{.name = "either", .run = tell, .help = "", .require = either},
+	{.name = "forked", .params = "words", .run = tell, .help = "", .model = CALL_FORK},
+	{.name = "guarded",
+         .params = "words",
+         .run = tell,
+         .help = "",
+         .model = CALL_FORK,
+         .require = secret},
 	{0},
 };
 static const struct method cat[] = {
@@ -320,7 +327,7 @@ static void who_may_not_call_learns_nothing_of_the_parameters(void **state)
 static void a_user_must_be_the_right_one_and_prove_it(void **state)
 {
 	struct asked asked = {0};
-	const struct dispatch_host host = {authenticate, &asked};
+	const struct dispatch_host host = {.authenticate = authenticate, .context = &asked};
 	static const struct {
 		const char *pam, *xclass, *message;
 		int asked;
@@ -365,7 +372,7 @@ static void without_a_host_nobody_is_authenticated(void **state)
 static void any_one_requirement_is_enough(void **state)
 {
 	struct asked asked = {0};
-	const struct dispatch_host host = {authenticate, &asked};
+	const struct dispatch_host host = {.authenticate = authenticate, .context = &asked};
 	static const char request[] = TARGET("Dog", "either");
 
 	(void)state;
@@ -381,6 +388,99 @@ static void any_one_requirement_is_enough(void **state)
 	assert_raises_as(request, ", \"secret\": \"bad\"", &host, DISPATCHER, "UserRequired",
 	                 "Dog.either(), user (name) required");
 	assert_returns_as(TARGET("Dog", "open"), "", &host, "{}");
+}
+
+/* --- where it runs --- */
+
+struct host {
+	const struct plugin *plugin;
+	int count;
+};
+
+static enum gofer_err fork_it(struct host *processes, const struct plugin *of, struct call *call)
+{
+	processes->plugin = of;
+	processes->count++;
+	return call_return_string(call, json_string(call_arg(call, "words")));
+}
+
+#define FORKED TARGET("Dog", "forked")
+#define GUARDED TARGET("Dog", "guarded") ", \"args\": [\"x\"]"
+
+static void what_is_to_be_forked_is_given_away(void **state)
+{
+	struct host processes = {NULL, 0};
+	const struct dispatch_host host = {.fork = fork_it, .processes = &processes};
+	int before = runs;
+
+	(void)state;
+	assert_returns_as(FORKED ", \"args\": [\"x\"]", "", &host, "\"x\"");
+	assert_ptr_equal(processes.plugin, &plugin);
+	assert_returns_as(GUARDED, ", \"secret\": \"foo\"", &host, "\"x\"");
+	assert_int_equal(processes.count, 2);
+	assert_int_equal(runs, before);
+	/* others are not */
+	assert_returns_as(TARGET("Dog", "bark") ", \"args\": [1]", "", &host,
+	                  "{\"wait\": 0, \"words\": 1}");
+	assert_int_equal(processes.count, 2);
+}
+
+static void what_can_not_be_called_is_not_forked(void **state)
+{
+	struct host processes = {NULL, 0};
+	const struct dispatch_host host = {.fork = fork_it, .processes = &processes};
+
+	(void)state;
+	assert_raises_as(FORKED, "", &host, "builtins", "TypeError",
+	                 "Dog.forked() missing 1 required positional argument: 'words'");
+	assert_raises_as(GUARDED, "", &host, DISPATCHER, "SecretRequired",
+	                 "Dog.guarded(), secret required");
+	assert_int_equal(processes.count, 0);
+}
+
+static void it_is_run_nowhere_if_not_in_a_process(void **state)
+{
+	const struct dispatch_host host = {.fork = NULL};
+
+	(void)state;
+	assert_raises_as(FORKED ", \"args\": [1]", "", NULL, "builtins", "Exception",
+	                 "Dog.forked() runs in a child process, and none can be had");
+	assert_raises_as(FORKED ", \"args\": [1]", "", &host, "builtins", "Exception",
+	                 "Dog.forked() runs in a child process, and none can be had");
+}
+
+static void the_child_runs_it_and_asks_for_no_secret(void **state)
+{
+	static const char *const cases[][2] = {
+		{"{" GUARDED "}", "{\"words\": \"x\"}"},
+		{"{" TARGET("Cat", "meow") ", \"args\": [1]}", "{\"words\": 1}"},
+		{"{" FORKED "}", NULL},
+		{"{" TARGET("Dog", "nosuch") "}", NULL},
+	};
+	struct catalog *catalog = catalog_new(&plugin, NULL);
+	struct request request = {0};
+	struct rejection rejection = {0};
+	struct buf body = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		buf_clear(&body);
+		buf_printf(&body, "{\"version\": \"2.0\", \"sn\": \"1\", \"request\": %s}",
+		           cases[i][0]);
+		assert_int_equal(request_decode(&request, body.data, body.size, &rejection),
+		                 GOFER_OK);
+		struct call *call = call_new_take(&request, NULL, NULL, NULL);
+		call_start(call);
+		dispatch_run_forked(catalog, call);
+		assert_int_equal(call_state(call), CALL_FINISHED);
+		assert_int_equal(call_raised(call), cases[i][1] == NULL);
+		char *text = json_text(call_retval(call));
+		assert_string_equal(text, cases[i][1] ? cases[i][1] : "null");
+		free(text);
+		call_unref(call);
+	}
+	buf_release(&body);
+	catalog_free(catalog);
 }
 
 int main(void)
@@ -399,6 +499,10 @@ int main(void)
 		cmocka_unit_test(a_user_must_be_the_right_one_and_prove_it),
 		cmocka_unit_test(without_a_host_nobody_is_authenticated),
 		cmocka_unit_test(any_one_requirement_is_enough),
+		cmocka_unit_test(what_is_to_be_forked_is_given_away),
+		cmocka_unit_test(what_can_not_be_called_is_not_forked),
+		cmocka_unit_test(it_is_run_nowhere_if_not_in_a_process),
+		cmocka_unit_test(the_child_runs_it_and_asks_for_no_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

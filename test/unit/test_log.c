@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "core/buf.h"
 #include "core/log.h"
 
 #define TEXT_MAX 400000
@@ -110,6 +111,39 @@ static void after_close_there_is_standard_error(void **state)
 	capture();
 	log_error("a", "x");
 	assert_captured_like("Z error a: x\n$");
+}
+
+static void append_line(void *context, const char *package, enum log_level level,
+                        const char *message)
+{
+	buf_printf(context, "%s/%s/%s;", package, log_level_name(level), message);
+}
+
+static void a_sink_gets_the_messages_instead(void **state)
+{
+	struct buf lines = BUF_INIT;
+
+	(void)state;
+	capture();
+	log_open_sink(append_line, &lines);
+	log_error("a.b", "two\n%s", "lines");
+	log_info("c", "x");
+	log_debug("c", "not enabled");
+	assert_captured("");
+	assert_string_equal(buf_text(&lines), "a.b/error/two\nlines;c/info/x;");
+	log_close();
+	capture();
+	log_info("c", "y");
+	assert_captured_like("c: y\n$");
+	assert_string_equal(buf_text(&lines), "a.b/error/two\nlines;c/info/x;");
+	buf_release(&lines);
+}
+
+static void the_loudest_level_is_known(void **state)
+{
+	(void)state;
+	log_level("", LOG_LEVEL_DEBUG);
+	assert_int_equal(log_loudest(), LOG_LEVEL_DEBUG);
 }
 
 static void info_is_the_default(void **state)
@@ -347,6 +381,8 @@ int main(void)
 		cmocka_unit_test_setup(a_line_under_systemd, reset),
 		cmocka_unit_test_setup(syslog_gets_its_own, reset),
 		cmocka_unit_test_setup(after_close_there_is_standard_error, reset),
+		cmocka_unit_test_setup(a_sink_gets_the_messages_instead, reset),
+		cmocka_unit_test_setup(the_loudest_level_is_known, reset),
 		cmocka_unit_test_setup(info_is_the_default, reset),
 		cmocka_unit_test_setup(a_level_holds_for_all_below, reset),
 		cmocka_unit_test_setup(the_longest_name_decides, reset),
