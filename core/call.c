@@ -16,10 +16,10 @@
 struct call {
 	/* immutable */
 	struct request request;
-	struct plugin_context *plugin;
 	const struct call_sink *sink;
 	void *sink_context;
 
+	struct plugin_context *plugin; /* constant from the start on */
 	atomic_uint references;
 	atomic_int state; /* enum call_state */
 	atomic_bool cancelled;
@@ -102,6 +102,11 @@ const struct request *call_request(const struct call *call)
 const char *call_sn(const struct call *call)
 {
 	return call->request.sn;
+}
+
+void call_set_context(struct call *call, struct plugin_context *plugin)
+{
+	call->plugin = plugin;
 }
 
 struct plugin_context *call_context(const struct call *call)

@@ -37,6 +37,8 @@ struct call *call_ref(struct call *call);
 void call_unref(struct call *call);
 
 const struct request *call_request(const struct call *call);
+/* In whose name it runs, where that is not known before: before it is started. */
+void call_set_context(struct call *call, struct plugin_context *plugin);
 
 /* queued -> running. False: it was cancelled meanwhile and must not run. */
 bool call_start(struct call *call);

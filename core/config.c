@@ -98,6 +98,20 @@ struct config_value *config_find(const struct config *c, const char *section, co
 	return NULL;
 }
 
+bool config_equal(const struct config *a, const struct config *b)
+{
+	if (a->values_count != b->values_count)
+		return false;
+	for (size_t i = 0; i < a->values_count; i++) {
+		const struct config_value *value = &a->values[i];
+		const struct config_value *other = config_find(b, value->section, value->key);
+
+		if (!other || strcmp(value->text, other->text) != 0)
+			return false;
+	}
+	return true;
+}
+
 static struct config_value *add_value(struct config *c, const char *section, const char *key)
 {
 	struct config_value value = {.section = strdup(section), .key = strdup(key)};

@@ -116,6 +116,9 @@ void config_each_value(const struct config *c,
                                     const char *value),
                        void *arg);
 
+/* Whether both hold the same values, wherever and in whatever order these were set. */
+bool config_equal(const struct config *a, const struct config *b);
+
 /* Appends the schema as documentation, one property a paragraph. */
 enum gofer_err config_print_schema(struct buf *out, const struct config_property *schema);
 

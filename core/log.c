@@ -24,6 +24,8 @@ struct package {
 	atomic_int level;
 };
 
+#define UNSET (-1) /* a package that goes by what is above it */
+
 /* Entries are only ever added, and counted after they are whole: readers need no lock. */
 static struct package packages[PACKAGES_MAX];
 static atomic_size_t packages_count;
@@ -122,6 +124,16 @@ enum gofer_err log_level(const char *package, enum log_level level)
 	return rc;
 }
 
+void log_levels_reset(void)
+{
+	size_t count = atomic_load(&packages_count);
+
+	atomic_store(&default_level, LOG_LEVEL_INFO);
+	for (size_t i = 0; i < count; i++)
+		atomic_store(&packages[i].level, UNSET);
+	find_loudest();
+}
+
 enum gofer_err log_level_parse(const char *text, enum log_level *level)
 {
 	static const struct {
@@ -162,12 +174,19 @@ static bool is_within(const struct package *p, const char *package)
 static int level_of(const char *package)
 {
 	size_t count = atomic_load_explicit(&packages_count, memory_order_acquire);
-	const struct package *best = NULL;
+	int level, found = atomic_load_explicit(&default_level, memory_order_relaxed);
+	size_t size = 0;
 
-	for (size_t i = 0; i < count; i++)
-		if (is_within(&packages[i], package) && (!best || packages[i].size > best->size))
-			best = &packages[i];
-	return atomic_load_explicit(best ? &best->level : &default_level, memory_order_relaxed);
+	for (size_t i = 0; i < count; i++) {
+		if (packages[i].size < size || !is_within(&packages[i], package))
+			continue;
+		level = atomic_load_explicit(&packages[i].level, memory_order_relaxed);
+		if (level == UNSET)
+			continue;
+		found = level;
+		size = packages[i].size;
+	}
+	return found;
 }
 
 bool log_enabled(const char *package, enum log_level level)

@@ -12,9 +12,9 @@
  *   log_level("agent", LOG_LEVEL_DEBUG);
  *   log_info("agent", "plugin %s: attached", name);
  *
- * Thread: log_open(), log_open_sink(), log_level() and log_close() before the threads start; the
- * rest from any thread. A line is written with one write(), so lines never mix. May block on
- * standard error.
+ * Thread: log_open(), log_open_sink() and log_close() before the threads start; log_level() and
+ * log_levels_reset() from one at a time; the rest from any thread. A line is written with one write(), so
+ * lines never mix. May block on standard error.
  */
 #ifndef GOFER_CORE_LOG_H
 #define GOFER_CORE_LOG_H
@@ -37,6 +37,8 @@ void log_close(void);
 /* Sets the level of a package and all below it; "" or "root" is the default for all. GOFER_FULL
  * when too many packages were named. Level names as in Python: log_level_parse(). */
 enum gofer_err log_level(const char *package, enum log_level level);
+/* All levels as they were at first. */
+void log_levels_reset(void);
 /* debug, info, warning, warn, error, critical in any case; GOFER_INVALID otherwise. */
 enum gofer_err log_level_parse(const char *text, enum log_level *level);
 /* Its name as log_level_parse() takes it: "info". */

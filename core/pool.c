@@ -238,14 +238,20 @@ static void wait_for_threads(struct pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	if (pool->one_ended)
 		pthread_join(pool->ended, NULL);
+	pool->one_ended = false;
+}
+
+void pool_join(struct pool *pool)
+{
+	pool_stop(pool, false);
+	wait_for_threads(pool);
 }
 
 void pool_free(struct pool *pool)
 {
 	if (!pool)
 		return;
-	pool_stop(pool, false);
-	wait_for_threads(pool);
+	pool_join(pool);
 	pthread_cond_destroy(&pool->none_left);
 	pthread_cond_destroy(&pool->wake);
 	pthread_mutex_destroy(&pool->lock);

@@ -50,6 +50,9 @@ unsigned pool_running(struct pool *pool);
 /* No more jobs are taken. Soft: what waits is still run. Hard: what waits is dropped, in this
  * thread. Does not wait; may be called again, hard after soft. */
 void pool_stop(struct pool *pool, bool hard);
+/* Waits until every thread has ended (stops softly if not stopped yet): no job runs any more, and none is
+ * taken. Not from a job. */
+void pool_join(struct pool *pool);
 /* Waits until every thread has ended (stops softly if not stopped yet) and frees. NULL is taken.
  * Not from a job. */
 void pool_free(struct pool *pool);
