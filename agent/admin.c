@@ -12,6 +12,8 @@
 #define NO_BOUND (SIZE_MAX / 2)
 
 struct admin {
+	struct pending *pending; /* immutable */
+
 	/* immutable until the workers are joined */
 	struct catalog *catalog;
 	struct plugin_context *context;
@@ -33,20 +35,64 @@ static enum gofer_err admin_hello(struct call *call)
 
 static enum gofer_err admin_help(struct call *call)
 {
-	struct admin *a = plugin_context_state(call_context(call));
-	char *text;
+	char *text = admin_help_text(plugin_context_state(call_context(call)));
+	enum gofer_err rc = text ? call_return_string(call, text) : GOFER_NOMEM;
 
-	pthread_mutex_lock(&a->lock);
-	text = strdup(a->help ? a->help : "");
-	pthread_mutex_unlock(&a->lock);
-	if (!text)
-		return GOFER_NOMEM;
-	enum gofer_err rc = call_return_string(call, text);
 	free(text);
 	return rc;
 }
 
+/* An sn of null, or an empty one, is none. */
+static enum gofer_err cancel_one(struct call *call, struct pending *p, struct cJSON *list)
+{
+	const struct cJSON *sn = call_arg(call, "sn");
+	const char *text;
+
+	if (!sn || cJSON_IsNull(sn))
+		return GOFER_OK;
+	if (call_arg_string(call, "sn", &text))
+		return GOFER_FAILED;
+	if (!*text || pending_cancel(p, text, list) != GOFER_NOTFOUND)
+		return GOFER_OK;
+	return call_raise(call, "Exception", ADMIN_CANCEL_NOTFOUND, text);
+}
+
+static enum gofer_err cancel_some(struct call *call, struct pending *p, struct cJSON *list)
+{
+	const struct cJSON *json = call_arg(call, "criteria");
+	struct error error = ERROR_NONE;
+	struct criteria *criteria;
+	enum gofer_err rc;
+
+	if (!json || cJSON_IsNull(json))
+		return GOFER_OK;
+	criteria = criteria_new(json, &error);
+	if (!criteria)
+		return call_raise(call, "ValueError", "%s", error.text);
+	rc = pending_cancel_where(p, criteria, call, list);
+	criteria_free(criteria);
+	return rc;
+}
+
+static enum gofer_err admin_cancel(struct call *call)
+{
+	struct admin *a = plugin_context_state(call_context(call));
+	struct cJSON *list = cJSON_CreateArray();
+	enum gofer_err rc = list ? cancel_one(call, a->pending, list) : GOFER_NOMEM;
+
+	if (!rc)
+		rc = cancel_some(call, a->pending, list);
+	if (!rc)
+		return call_return_take(call, list);
+	cJSON_Delete(list);
+	return rc;
+}
+
 static const struct method admin_methods[] = {
+	{.name = "cancel",
+         .params = "sn=None, criteria=None",
+         .run = admin_cancel,
+         .help = "Cancels the call with that serial number, and those whose data meet the criteria."},
 	{.name = "echo", .params = "text", .run = admin_echo, .help = "Gives the text back."},
 	{.name = "hello", .run = admin_hello, .help = "Says that the agent is there."},
 	{.name = "help", .run = admin_help, .help = "Tells what the agent's plugins provide."},
@@ -64,7 +110,7 @@ static const struct plugin admin_plugin = {
 	.classes = admin_classes,
 };
 
-struct admin *admin_new(struct error *error)
+struct admin *admin_new(struct pending *pending, struct error *error)
 {
 	struct admin *a = calloc(1, sizeof *a);
 
@@ -73,6 +119,7 @@ struct admin *admin_new(struct error *error)
 		return NULL;
 	}
 	pthread_mutex_init(&a->lock, NULL);
+	a->pending = pending;
 	a->catalog = catalog_new(&admin_plugin, error);
 	if (a->catalog) {
 		a->context = plugin_context_new(admin_plugin.name, NULL);
@@ -144,4 +191,14 @@ enum gofer_err admin_set_help(struct admin *a, const struct catalog_entry *entri
 	pthread_mutex_unlock(&a->lock);
 	free(before);
 	return GOFER_OK;
+}
+
+char *admin_help_text(struct admin *a)
+{
+	char *text;
+
+	pthread_mutex_lock(&a->lock);
+	text = strdup(a->help ? a->help : "");
+	pthread_mutex_unlock(&a->lock);
+	return text;
 }

@@ -12,13 +12,18 @@
 
 #include <stdbool.h>
 
+#include "agent/pending.h"
 #include "core/call.h"
 #include "core/catalog.h"
 #include "core/pool.h"
 
+/* What the Python system says of a serial number that it does not know. */
+#define ADMIN_CANCEL_NOTFOUND "serial number (%s), not-found"
+
 struct admin;
 
-struct admin *admin_new(struct error *error);
+/* `pending` is what cancel() looks at; borrowed. NULL: `error`. */
+struct admin *admin_new(struct pending *pending, struct error *error);
 /* Drops what waits, and waits for its workers. May be called again; NULL is taken. */
 void admin_join(struct admin *a);
 void admin_free(struct admin *a); /* NULL is taken */
@@ -31,5 +36,7 @@ struct pool *admin_pool(const struct admin *a);
 
 /* Makes help() tell of these plugins. */
 enum gofer_err admin_set_help(struct admin *a, const struct catalog_entry *entries, size_t count);
+/* What help() says; to be freed, NULL: out of memory. Any thread. */
+char *admin_help_text(struct admin *a);
 
 #endif

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/instance.h"
+#include "agent/control.h"
 #include "agent/resume.h"
-#include "agent/uplink.h"
+#include "agent/roster.h"
 #include "broker/broker.h"
 #include "core/host.h"
 #include "core/log.h"
@@ -27,17 +27,6 @@ enum phase {
 	AGENT_STOPPED,
 };
 
-struct member {
-	struct member *next;
-	struct instance *instance;
-	struct uplink *uplink; /* NULL: not attached */
-};
-
-struct link {
-	struct link *next;
-	struct uplink *uplink;
-};
-
 struct agent {
 	/* immutable */
 	struct loop *loop;
@@ -46,18 +35,21 @@ struct agent {
 	void *context;
 	struct instance_services services;
 	struct journal *journal;
+	struct tracker *tracker;
+	struct pending *pending;
 	struct admin *admin;
 	struct host *host;
 	struct broker *broker; /* NULL: it is none */
+	struct roster *roster;
+	struct control *control;
 	struct loop_timer *timer;
 
 	/* loop only */
-	struct member *members;
-	struct link *links;
-	size_t members_count;
+	struct settings *renewed; /* instead of `settings`; NULL: never */
 	enum phase phase;
 	unsigned polls; /* left, while leaving */
 	size_t abandoned;
+	uint64_t plugins; /* roster_version() of what Admin.help() tells */
 	bool review_due;
 	struct loop_task review;
 
@@ -67,31 +59,26 @@ struct agent {
 
 static void advance(struct agent *agent, enum phase phase);
 
+static const struct settings *current(const struct agent *agent)
+{
+	return agent->renewed ? agent->renewed : agent->settings;
+}
+
 /* --- what the state of the parts means ------------------------------------------------ */
 
 static bool all_tried(const struct agent *agent)
 {
-	for (const struct member *m = agent->members; m; m = m->next)
-		if (m->uplink && !instance_was_tried(m->instance) &&
-		    (uplink_is_up(m->uplink) || !uplink_was_tried(m->uplink)))
-			return false;
-	return true;
+	return roster_was_tried(agent->roster);
 }
 
 static bool all_done(const struct agent *agent)
 {
-	for (const struct member *m = agent->members; m; m = m->next)
-		if (instance_count(m->instance))
-			return false;
-	return true;
+	return roster_is_idle(agent->roster);
 }
 
 static bool all_closed(const struct agent *agent)
 {
-	for (const struct link *l = agent->links; l; l = l->next)
-		if (!uplink_is_closed(l->uplink))
-			return false;
-	return true;
+	return roster_is_closed(agent->roster);
 }
 
 static bool has_left(const struct agent *agent)
@@ -112,11 +99,31 @@ static const struct {
 	[AGENT_STOPPED] = {NULL, AGENT_STOPPED},
 };
 
+/* What Admin.help() tells; as it was, where memory is short. */
+static void set_help(struct agent *agent)
+{
+	struct catalog_entry *entries = calloc(roster_count(agent->roster) + 1, sizeof *entries);
+	const struct instance *in = NULL;
+	size_t count = 0;
+
+	while (entries && (in = roster_next(agent->roster, in)))
+		entries[count++] =
+			(struct catalog_entry){in->descriptor->name, in->module->catalog};
+	if (!entries || admin_set_help(agent->admin, entries, count))
+		log_error(PACKAGE, "no memory for what Admin.help() tells");
+	agent->plugins = roster_version(agent->roster);
+	free(entries);
+}
+
 static void on_review(struct loop_task *task)
 {
 	struct agent *agent = (struct agent *)((char *)task - offsetof(struct agent, review));
 
 	agent->review_due = false;
+	roster_tidy(agent->roster);
+	control_review(agent->control);
+	if (agent->plugins != roster_version(agent->roster))
+		set_help(agent);
 	while (phases[agent->phase].over && phases[agent->phase].over(agent))
 		advance(agent, phases[agent->phase].next);
 }
@@ -126,7 +133,7 @@ static void on_change(void *context)
 {
 	struct agent *agent = context;
 
-	if (agent->review_due || !phases[agent->phase].over)
+	if (agent->review_due || agent->phase == AGENT_STOPPED)
 		return;
 	agent->review_due = true;
 	loop_defer(agent->loop, &agent->review);
@@ -136,26 +143,23 @@ static void on_change(void *context)
 
 static void tell_ready(struct agent *agent)
 {
-	log_info(PACKAGE, "gofer %s ready: %zu plugin%s", GOFER_VERSION, agent->members_count,
-	         agent->members_count == 1 ? "" : "s");
+	size_t count = roster_count(agent->roster);
+
+	log_info(PACKAGE, "gofer %s ready: %zu plugin%s", GOFER_VERSION, count,
+	         count == 1 ? "" : "s");
 	agent->events->on_ready(agent->context);
 }
 
 static void drain(struct agent *agent)
 {
-	for (struct member *m = agent->members; m; m = m->next)
-		instance_stop(m->instance);
-	loop_timer_start(agent->timer, agent->settings->grace_s, 0);
+	roster_stop(agent->roster);
+	loop_timer_start(agent->timer, current(agent)->grace_s, 0);
 }
 
 static void cut(struct agent *agent)
 {
-	size_t left = 0;
+	size_t left = roster_cut(agent->roster);
 
-	for (struct member *m = agent->members; m; m = m->next) {
-		left += instance_count(m->instance);
-		instance_cut(m->instance);
-	}
 	pool_stop(admin_pool(agent->admin), true);
 	if (left)
 		log_warning(PACKAGE, "%zu call%s not over yet, ended now", left,
@@ -165,10 +169,8 @@ static void cut(struct agent *agent)
 
 static void close_links(struct agent *agent)
 {
-	for (struct member *m = agent->members; m; m = m->next)
-		agent->abandoned += instance_running(m->instance);
-	for (struct link *l = agent->links; l; l = l->next)
-		uplink_close(l->uplink);
+	agent->abandoned += roster_running(agent->roster);
+	roster_close(agent->roster);
 	loop_timer_start(agent->timer, CLOSE_S, 0);
 }
 
@@ -267,90 +269,29 @@ static enum gofer_err listen_all(struct agent *agent, struct error *error)
 	return GOFER_OK;
 }
 
-static struct uplink *find_uplink(const struct agent *agent, const struct broker_settings *settings)
+static struct module *forward(void *context, struct instance *in, const char *classname)
 {
-	for (const struct link *l = agent->links; l; l = l->next)
-		if (uplink_matches(l->uplink, settings))
-			return l->uplink;
-	return NULL;
+	struct agent *agent = context;
+
+	return roster_forward(agent->roster, in, classname);
 }
 
-static struct uplink *add_uplink(struct agent *agent, const struct broker_settings *settings,
-                                 struct error *error)
+static void on_cancel(void *context)
 {
-	const struct uplink_events events = {on_change, agent};
-	struct link *l = calloc(1, sizeof *l);
+	struct agent *agent = context;
 
-	if (!l) {
-		error_set(error, GOFER_NOMEM, "out of memory");
-		return NULL;
+	roster_sweep(agent->roster);
+}
+
+static void load_plugins(struct agent *agent)
+{
+	for (struct descriptor *d = agent->settings->descriptors; d; d = d->next) {
+		struct error error = ERROR_NONE;
+
+		if (d->enabled && roster_load_now(agent->roster, d, &error))
+			log_error(PACKAGE, "%s: %s; going on without plugin %s", d->origin,
+			          error.text, d->name);
 	}
-	l->uplink = settings->own ? uplink_new_own(agent->loop, settings, agent->broker,
-	                                           agent->settings->listen.urls, &events, error)
-				  : uplink_new(agent->loop, settings, &events, error);
-	if (!l->uplink) {
-		free(l);
-		return NULL;
-	}
-	l->next = agent->links;
-	agent->links = l;
-	return l->uplink;
-}
-
-static enum gofer_err attach(struct agent *agent, struct member *m, const struct descriptor *d,
-                             struct error *error)
-{
-	if (!d->broker.attached) {
-		log_info(PACKAGE, "plugin %s: no url, so on no queue", d->name);
-		return GOFER_OK;
-	}
-	m->uplink = find_uplink(agent, &d->broker);
-	if (!m->uplink)
-		m->uplink = add_uplink(agent, &d->broker, error);
-	if (!m->uplink)
-		return GOFER_FAILED;
-	if (instance_attach(m->instance, uplink_connection(m->uplink), uplink_outbox(m->uplink),
-	                    uplink_label(m->uplink)))
-		return error_set(error, GOFER_NOMEM, "out of memory");
-	return GOFER_OK;
-}
-
-static void member_free(struct member *m)
-{
-	if (!m)
-		return;
-	if (m->instance)
-		instance_stop(m->instance);
-	instance_free(m->instance);
-	free(m);
-}
-
-static void add_member(struct agent *agent, const struct descriptor *d)
-{
-	struct error error = {GOFER_NOMEM, "out of memory"};
-	struct member *m = calloc(1, sizeof *m), **last = &agent->members;
-
-	if (m)
-		m->instance = instance_new(&agent->services, d, &error);
-	if (!m || !m->instance || attach(agent, m, d, &error)) {
-		log_error(PACKAGE, "%s: %s; going on without plugin %s", d->origin, error.text,
-		          d->name);
-		member_free(m);
-		return;
-	}
-	while (*last)
-		last = &(*last)->next;
-	*last = m;
-	agent->members_count++;
-}
-
-static struct member *find_member(const struct agent *agent, const char *name)
-{
-	struct member *m = agent->members;
-
-	while (m && strcmp(m->instance->descriptor->name, name) != 0)
-		m = m->next;
-	return m;
 }
 
 /* Whether a plugin of that name is wanted: it may be back at the next start. */
@@ -367,11 +308,11 @@ static void on_replay(void *context, struct journal_entry *entry,
 {
 	struct agent *agent = context;
 	const char *sn = record->request.sn, *plugin = record->request.plugin;
-	struct member *m = find_member(agent, plugin);
+	struct instance *in = roster_find(agent->roster, plugin);
 
-	if (m && m->uplink) {
-		resume_entry(m->instance, entry, record);
-	} else if (!m && is_wanted(agent, plugin)) {
+	if (in && roster_uplink(agent->roster, in)) {
+		resume_entry(in, entry, record);
+	} else if (!in && is_wanted(agent, plugin)) {
 		log_warning(PACKAGE, "request %.100s left in the journal: plugin %s is not loaded",
 		            sn, plugin);
 	} else {
@@ -381,20 +322,40 @@ static void on_replay(void *context, struct journal_entry *entry,
 	}
 }
 
-static enum gofer_err set_help(struct agent *agent)
+static enum gofer_err make_roster(struct agent *agent, struct error *error)
 {
-	struct catalog_entry *entries = calloc(agent->members_count + 1, sizeof *entries);
-	size_t count = 0;
+	const struct roster_options options = {
+		.services = &agent->services,
+		.broker = agent->broker,
+		.listen = agent->settings->listen.urls,
+	};
 
-	if (!entries)
-		return GOFER_NOMEM;
-	for (const struct member *m = agent->members; m; m = m->next) {
-		entries[count].name = m->instance->descriptor->name;
-		entries[count++].catalog = m->instance->catalog;
-	}
-	enum gofer_err rc = admin_set_help(agent->admin, entries, count);
-	free(entries);
-	return rc;
+	agent->services = (struct instance_services){
+		.loop = agent->loop,
+		.journal = agent->journal,
+		.tracker = agent->tracker,
+		.admin = agent->admin,
+		.pending = agent->pending,
+		.offers = {.fork = host_run, .processes = agent->host},
+		.body_max = agent->settings->body_max,
+		.forward = forward,
+		.on_change = on_change,
+		.context = agent,
+	};
+	agent->roster = roster_new(&options, error);
+	return agent->roster ? GOFER_OK : GOFER_FAILED;
+}
+
+static enum gofer_err make_control(struct agent *agent, struct error *error)
+{
+	const struct control_options options = {
+		.services = &agent->services,
+		.roster = agent->roster,
+		.settings = agent->settings,
+	};
+
+	agent->control = control_new(&options, error);
+	return agent->control ? GOFER_OK : GOFER_FAILED;
 }
 
 static enum gofer_err make(struct agent *agent, struct error *error)
@@ -404,25 +365,22 @@ static enum gofer_err make(struct agent *agent, struct error *error)
 		.notify = notify_journal,
 		.context = agent,
 	};
+	enum gofer_err rc;
 
+	agent->timer = loop_timer_new(agent->loop, on_timer, agent);
+	agent->pending = pending_new(agent->loop, on_cancel, agent);
+	agent->tracker = tracker_new(&(struct tracker_options){0});
+	agent->host = host_new(NULL);
+	if (!agent->timer || !agent->pending || !agent->tracker || !agent->host)
+		return error_set(error, GOFER_NOMEM, "out of memory");
 	agent->journal = journal_new(&journal, error);
-	agent->admin = admin_new(error);
+	agent->admin = admin_new(agent->pending, error);
 	if (!agent->journal || !agent->admin)
 		return GOFER_FAILED;
-	agent->timer = loop_timer_new(agent->loop, on_timer, agent);
-	agent->host = host_new(NULL);
-	if (!agent->timer || !agent->host)
-		return error_set(error, GOFER_NOMEM, "out of memory");
-	agent->services = (struct instance_services){
-		.loop = agent->loop,
-		.journal = agent->journal,
-		.admin = agent->admin,
-		.body_max = agent->settings->body_max,
-		.offers = {.fork = host_run, .processes = agent->host},
-		.on_change = on_change,
-		.context = agent,
-	};
-	return listen_all(agent, error);
+	rc = listen_all(agent, error);
+	if (!rc)
+		rc = make_roster(agent, error);
+	return rc ? rc : make_control(agent, error);
 }
 
 struct agent *agent_new(struct loop *loop, const struct settings *settings,
@@ -444,27 +402,28 @@ struct agent *agent_new(struct loop *loop, const struct settings *settings,
 		agent_free(agent);
 		return NULL;
 	}
-	for (const struct descriptor *d = settings->descriptors; d; d = d->next)
-		if (d->enabled)
-			add_member(agent, d);
-	if (set_help(agent)) {
-		error_set(error, GOFER_NOMEM, "out of memory");
-		agent_free(agent);
-		return NULL;
-	}
+	load_plugins(agent);
+	set_help(agent);
 	journal_replay(agent->journal, on_replay, agent);
 	on_change(agent);
 	return agent;
 }
 
+void agent_renew_take(struct agent *agent, struct settings *settings)
+{
+	struct settings *before = agent->renewed;
+
+	ASSERT_LOOP_THREAD(agent->loop);
+	control_renew(agent->control, current(agent), settings);
+	agent->renewed = settings;
+	settings_free(before);
+}
+
 /* Whatever the workers still have to tell is listened to before those who would send it go. */
 static void end_workers(struct agent *agent)
 {
-	for (struct member *m = agent->members; m; m = m->next) {
-		instance_stop(m->instance);
-		instance_cut(m->instance);
-		instance_join(m->instance);
-	}
+	if (agent->roster)
+		roster_join(agent->roster);
 	admin_join(agent->admin);
 	loop_run_once(agent->loop, 0);
 }
@@ -476,29 +435,24 @@ void agent_free(struct agent *agent)
 	agent->phase = AGENT_STOPPED;
 	end_workers(agent);
 	journal_stop(agent->journal);
-	for (struct link *next, *l = agent->links; l; l = next) {
-		next = l->next;
-		uplink_free(l->uplink);
-		free(l);
-	}
-	for (struct member *next, *m = agent->members; m; m = next) {
-		next = m->next;
-		instance_free(m->instance);
-		free(m);
-	}
+	control_free(agent->control);
+	roster_free(agent->roster);
 	admin_free(agent->admin);
 	host_free(agent->host);
 	broker_free(agent->broker);
 	journal_free(agent->journal);
 	agent->journal = NULL;
 	loop_run_once(agent->loop, 0); /* what its thread had told by then */
+	pending_free(agent->pending);
+	tracker_free(agent->tracker);
 	loop_timer_free(agent->timer);
+	settings_free(agent->renewed);
 	free(agent);
 }
 
 size_t agent_instances(const struct agent *agent)
 {
-	return agent->members_count;
+	return roster_count(agent->roster);
 }
 
 uint16_t agent_port(const struct agent *agent)

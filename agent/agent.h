@@ -40,6 +40,9 @@ struct agent *agent_new(struct loop *loop, const struct settings *settings,
  * answered with Cancelled, but for durable ones, which the next start runs). on_stopped follows, within some
  * 5 s then, whatever the methods do. */
 void agent_stop(struct agent *agent);
+/* The configuration was read again, and is taken: plugins whose descriptor has changed are loaded, reloaded or
+ * unloaded; what concerns the agent itself counts from now on where it can (grace). Not after agent_stop(). */
+void agent_renew_take(struct agent *agent, struct settings *settings);
 /* Methods that still run though all is over: nobody can end them but the end of the process. */
 size_t agent_abandoned(const struct agent *agent);
 

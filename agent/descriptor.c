@@ -10,12 +10,13 @@
 #include "core/buf.h"
 
 #define NAME_SIZE_MAX 255
+#define OPTION_PREFIX "--plugin "
 
 static struct descriptor *out_of_memory(struct descriptor *d, struct config_faults *faults,
                                         const char *origin)
 {
 	config_fault(faults, origin, 0, "out of memory");
-	descriptor_free(d);
+	descriptor_unref(d);
 	return NULL;
 }
 
@@ -25,6 +26,7 @@ static struct descriptor *descriptor_new(const char *origin, struct config_fault
 
 	if (!d)
 		return out_of_memory(d, faults, origin);
+	atomic_init(&d->references, 1);
 	d->origin = strdup(origin);
 	d->config = config_new(schema_plugin);
 	if (!d->origin || !d->config)
@@ -32,11 +34,20 @@ static struct descriptor *descriptor_new(const char *origin, struct config_fault
 	return d;
 }
 
-void descriptor_free(struct descriptor *d)
+struct descriptor *descriptor_ref(struct descriptor *d)
 {
-	if (!d)
+	atomic_fetch_add_explicit(&d->references, 1, memory_order_relaxed);
+	return d;
+}
+
+void descriptor_unref(struct descriptor *d)
+{
+	if (!d || atomic_fetch_sub_explicit(&d->references, 1, memory_order_acq_rel) > 1)
 		return;
 	url_release(&d->broker.url);
+	free(d->broker.cacert);
+	free(d->broker.clientcert);
+	free(d->broker.clientkey);
 	config_free(d->config);
 	free(d->origin);
 	free(d->name);
@@ -148,6 +159,8 @@ static void take_values(struct descriptor *d)
 	d->threads = (unsigned)config_integer(d->config, "main", "threads");
 	d->latency_s = config_duration(d->config, "main", "latency");
 	d->backlog = (size_t)config_integer(d->config, "pending", "depth");
+	d->forward = config_text(d->config, "main", "forward");
+	d->accept = config_text(d->config, "main", "accept");
 }
 
 static void check_url(struct descriptor *d, struct config_faults *faults)
@@ -211,6 +224,13 @@ static enum gofer_err set_option(struct descriptor *d, const char *name, const c
 	return rc;
 }
 
+const char *descriptor_option(const char *origin)
+{
+	size_t size = strlen(OPTION_PREFIX);
+
+	return strncmp(origin, OPTION_PREFIX, size) == 0 ? origin + size : NULL;
+}
+
 struct descriptor *descriptor_of_option(const char *text, const struct plugin *const *table,
                                         struct config_faults *faults)
 {
@@ -220,7 +240,7 @@ struct descriptor *descriptor_of_option(const char *text, const struct plugin *c
 	struct descriptor *d;
 	size_t before = faults->count;
 
-	buf_printf(&origin, "--plugin %s", text);
+	buf_printf(&origin, OPTION_PREFIX "%s", text);
 	d = descriptor_new(buf_text(&origin), faults);
 	if (d && (!name || set_option(d, name, equals ? equals + 1 : NULL)))
 		d = out_of_memory(d, faults, text);
@@ -263,16 +283,29 @@ static const char *first_of(const struct config *c, const struct config *agent, 
 	return value ? value : value_of(agent, "messaging", key);
 }
 
+/* NULL stays NULL; false: out of memory. */
+static bool copy_text(char **to, const char *text)
+{
+	*to = text ? strdup(text) : NULL;
+	return *to || !text;
+}
+
+static bool take_files(struct descriptor *d, const struct config *agent)
+{
+	struct broker_settings *b = &d->broker;
+	const char *cert = first_of(d->config, agent, "clientcert");
+	const char *key = first_of(d->config, agent, "clientkey");
+
+	return copy_text(&b->cacert, first_of(d->config, agent, "cacert")) &&
+		copy_text(&b->clientcert, cert) &&
+		copy_text(&b->clientkey, cert && !key ? cert : key);
+}
+
 static void take_tls(struct descriptor *d, const struct config *agent)
 {
 	struct broker_settings *b = &d->broker;
 	const char *heartbeat = first_of(d->config, agent, "heartbeat");
 
-	b->cacert = first_of(d->config, agent, "cacert");
-	b->clientcert = first_of(d->config, agent, "clientcert");
-	b->clientkey = first_of(d->config, agent, "clientkey");
-	if (b->clientcert && !b->clientkey)
-		b->clientkey = b->clientcert;
 	b->host_validation = value_of(d->config, "messaging", "host_validation")
 		? config_bool(d->config, "messaging", "host_validation")
 		: config_bool(agent, "messaging", "host_validation");
@@ -302,4 +335,45 @@ void descriptor_attach(struct descriptor *d, const struct config *agent, const c
 	}
 	d->broker.own = is_own_of_any(&d->broker.url, listen, listen_count);
 	take_tls(d, agent);
+	if (!take_files(d, agent))
+		descriptor_fault(d, faults, "messaging", "url", "out of memory");
+}
+
+/* --- comparing ------------------------------------------------------------------------ */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool broker_settings_equal(const struct broker_settings *a, const struct broker_settings *b)
+{
+	if (a->attached != b->attached || a->own != b->own)
+		return false;
+	if (a->own || !a->attached)
+		return true;
+	return url_equal(&a->url, &b->url) && same_text(a->cacert, b->cacert) &&
+		same_text(a->clientcert, b->clientcert) && same_text(a->clientkey, b->clientkey) &&
+		a->host_validation == b->host_validation && a->heartbeat_s == b->heartbeat_s;
+}
+
+bool descriptor_equal(const struct descriptor *a, const struct descriptor *b)
+{
+	return a->plugin == b->plugin && same_text(a->name, b->name) &&
+		same_text(a->queue, b->queue) && config_equal(a->config, b->config) &&
+		broker_settings_equal(&a->broker, &b->broker);
+}
+
+bool descriptor_lists(const char *list, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (const char *at = list; *at; at += strcspn(at, ", \t")) {
+		at += strspn(at, ", \t");
+		size_t length = strcspn(at, ", \t");
+
+		if ((length == 1 && *at == '*') || (length == size && strncmp(at, name, size) == 0))
+			return true;
+	}
+	return false;
 }

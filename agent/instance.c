@@ -10,7 +10,6 @@
 
 #define PACKAGE "agent.instance"
 #define PAUSE_S 1.0
-#define TRACKER_MIN 1000
 
 static size_t least(size_t a, size_t b)
 {
@@ -23,7 +22,7 @@ static void top_up(struct instance *in)
 {
 	size_t backlog = in->descriptor->backlog, window = least(INSTANCE_CREDIT_MAX, backlog);
 	size_t taken = in->count + in->credit, room = taken < backlog ? backlog - taken : 0;
-	size_t wanted = least(window - in->credit, room);
+	size_t wanted = in->credit < window ? least(window - in->credit, room) : 0;
 
 	if (!in->open || in->paused || in->bytes > INSTANCE_BYTES_MAX)
 		return;
@@ -50,6 +49,7 @@ static void on_open(struct receiver *r, const char *address, void *context)
 	         in->tried ? " is back" : "", in->descriptor->queue, in->label);
 	in->open = in->tried = true;
 	in->refused = false;
+	in->why.text[0] = '\0';
 	in->credit = 0;
 	top_up(in);
 	in->services->on_change(in->services->context);
@@ -78,56 +78,70 @@ static void on_down(struct receiver *r, const struct error *why, double retry_s,
 		            in->descriptor->name, in->descriptor->queue, in->label, why->text);
 	in->open = false;
 	in->refused = in->tried = true;
+	in->why = *why;
 	in->credit = 0;
 	in->services->on_change(in->services->context);
 }
 
 static const struct receiver_events receiver_events = {on_open, on_message, on_down};
 
-static enum gofer_err load(struct instance *in, struct error *error)
-{
-	const struct plugin *plugin = in->descriptor->plugin;
-	enum gofer_err rc = plugin->load ? plugin->load(in->context) : GOFER_OK;
+/* --- life ----------------------------------------------------------------------------- */
 
-	in->loaded = !rc;
-	return rc ? error_set(error, rc, "its load() failed: %s", error_name(rc)) : GOFER_OK;
+static void on_idle(void *context)
+{
+	struct instance *in = context;
+
+	in->services->on_change(in->services->context);
 }
 
-static enum gofer_err make(struct instance *in, struct error *error)
+/* What is left from before may be more than what is taken now; and every action may wait too. */
+static size_t pool_backlog(const struct instance *in, const struct descriptor *d)
+{
+	size_t backlog = d->backlog + journal_count(in->services->journal);
+
+	for (const struct action *a = d->plugin->actions; a && a->name; a++)
+		backlog++;
+	return backlog;
+}
+
+static enum gofer_err make(struct instance *in)
 {
 	const struct descriptor *d = in->descriptor;
-	struct tracker_options tracker = {
-		.finished_max = d->backlog > TRACKER_MIN ? d->backlog : TRACKER_MIN,
-	};
 
-	in->catalog = catalog_new(d->plugin, error);
-	if (!in->catalog)
-		return GOFER_INVALID;
-	in->context = plugin_context_new(d->name, d->config);
-	/* What is left from before may be more than what is taken now. */
-	in->pool = pool_new(d->name, d->threads, d->backlog + journal_count(in->services->journal));
-	in->tracker = tracker_new(&tracker);
+	in->pool = pool_new(d->name, d->threads, pool_backlog(in, d));
 	in->resume = loop_timer_new(in->services->loop, on_resume, in);
-	if (!in->context || !in->pool || !in->tracker || !in->resume)
-		return error_set(error, GOFER_NOMEM, "out of memory");
-	return load(in, error);
+	if (in->pool)
+		in->actions = actions_new(in->services->loop, in->pool, on_idle, in);
+	return in->resume && in->actions ? GOFER_OK : GOFER_NOMEM;
 }
 
-struct instance *instance_new(const struct instance_services *services,
-                              const struct descriptor *descriptor, struct error *error)
+struct instance *instance_new(const struct instance_services *services, struct module *module,
+                              struct error *error)
 {
 	struct instance *in = calloc(1, sizeof *in);
 
-	if (!in) {
-		error_set(error, GOFER_NOMEM, "out of memory");
-		return NULL;
+	if (in) {
+		pthread_mutex_init(&in->lock, NULL);
+		in->services = services;
+		in->module = module_ref(module);
+		in->descriptor = module->descriptor;
+		if (make(in) == GOFER_OK)
+			return in;
 	}
-	in->services = services;
-	in->descriptor = descriptor;
-	if (make(in, error) == GOFER_OK)
-		return in;
+	error_set(error, GOFER_NOMEM, "out of memory");
 	instance_free(in);
 	return NULL;
+}
+
+static void start_actions(struct instance *in)
+{
+	if (actions_start(in->actions, in->module))
+		log_error(PACKAGE, "plugin %s: no memory for its actions", in->descriptor->name);
+}
+
+void instance_start(struct instance *in)
+{
+	start_actions(in);
 }
 
 void instance_join(struct instance *in)
@@ -145,15 +159,15 @@ void instance_free(struct instance *in)
 		next = execution_next(e);
 		execution_free(e);
 	}
-	if (in->loaded && in->descriptor->plugin->unload)
-		in->descriptor->plugin->unload(in->context);
+	actions_free(in->actions);
 	loop_timer_free(in->resume);
-	tracker_free(in->tracker);
-	plugin_context_free(in->context);
-	catalog_free(in->catalog);
+	module_unref(in->module);
 	buf_release(&in->scratch);
+	pthread_mutex_destroy(&in->lock);
 	free(in);
 }
+
+/* --- its queue ------------------------------------------------------------------------ */
 
 enum gofer_err instance_attach(struct instance *in, struct connection *connection,
                                struct outbox *outbox, const char *label)
@@ -163,7 +177,7 @@ enum gofer_err instance_attach(struct instance *in, struct connection *connectio
 		.durable = true,
 	};
 
-	in->outbox = outbox;
+	in->outbox = outbox_hold(outbox);
 	in->label = label;
 	in->receiver = receiver_open(connection, &options, &receiver_events, in);
 	return in->receiver ? GOFER_OK : GOFER_NOMEM;
@@ -174,12 +188,78 @@ bool instance_was_tried(const struct instance *in)
 	return in->tried;
 }
 
+void instance_detach(struct instance *in)
+{
+	ASSERT_LOOP_THREAD(in->services->loop);
+	in->open = in->refused = false;
+	in->credit = 0;
+	if (in->receiver)
+		receiver_close(in->receiver);
+	in->receiver = NULL;
+	outbox_let_go(in->outbox);
+	in->outbox = NULL;
+}
+
+/* --- its module ----------------------------------------------------------------------- */
+
+static void cancel_running(struct instance *in)
+{
+	for (struct execution *e = in->executions; e; e = execution_next(e))
+		if (execution_is_running(e))
+			execution_cancel(e);
+}
+
+void instance_change(struct instance *in, struct module *module, bool hard)
+{
+	const struct descriptor *d = module->descriptor;
+	struct module *before = in->module;
+
+	ASSERT_LOOP_THREAD(in->services->loop);
+	if (hard)
+		cancel_running(in);
+	pthread_mutex_lock(&in->lock);
+	in->module = module_ref(module);
+	pthread_mutex_unlock(&in->lock);
+	in->descriptor = d;
+	pool_resize(in->pool, d->threads, pool_backlog(in, d));
+	start_actions(in);
+	module_unref(before);
+	top_up(in);
+}
+
+struct module *instance_module(struct instance *in)
+{
+	struct module *m;
+
+	pthread_mutex_lock(&in->lock);
+	m = module_ref(in->module);
+	pthread_mutex_unlock(&in->lock);
+	return m;
+}
+
+struct module *instance_target(struct instance *in, const char *classname)
+{
+	const struct instance_services *services = in->services;
+	struct module *own = instance_module(in), *other;
+
+	if (catalog_has_class(own->catalog, classname) || !services->forward)
+		return own;
+	other = services->forward(services->context, in, classname);
+	if (!other)
+		return own;
+	module_unref(own);
+	return other;
+}
+
+/* --- its calls ------------------------------------------------------------------------ */
+
 void instance_stop(struct instance *in)
 {
 	ASSERT_LOOP_THREAD(in->services->loop);
 	in->stopping = true;
 	in->open = false;
 	loop_timer_stop(in->resume);
+	actions_stop(in->actions);
 	if (in->receiver)
 		receiver_close(in->receiver);
 	in->receiver = NULL;
@@ -187,23 +267,32 @@ void instance_stop(struct instance *in)
 		pool_stop(in->pool, false);
 }
 
-void instance_cut(struct instance *in)
+void instance_cut(struct instance *in, bool keep)
 {
 	ASSERT_LOOP_THREAD(in->services->loop);
+	in->keeping = keep;
 	if (in->pool)
 		pool_stop(in->pool, true);
 	for (struct execution *e = in->executions; e; e = execution_next(e))
 		execution_cancel(e);
 }
 
-size_t instance_count(const struct instance *in)
+void instance_sweep(struct instance *in)
 {
-	return in->count;
+	for (struct execution *next, *e = in->executions; e; e = next) {
+		next = execution_next(e);
+		execution_sweep(e);
+	}
+}
+
+size_t instance_busy(const struct instance *in)
+{
+	return in->count + actions_running(in->actions);
 }
 
 size_t instance_running(const struct instance *in)
 {
-	size_t count = 0;
+	size_t count = actions_running(in->actions);
 
 	for (struct execution *e = in->executions; e; e = execution_next(e))
 		count += execution_is_running(e);

@@ -83,10 +83,16 @@ static void send_rejected(const struct arrival *a)
 	free(address);
 }
 
+static void count(const struct arrival *a, enum metrics_outcome outcome)
+{
+	metrics_count(&a->instance->metrics, outcome, -1);
+}
+
 /* --- how a message is refused --------------------------------------------------------- */
 
 static void tell_refused(const struct arrival *a)
 {
+	count(a, METRICS_REJECTED);
 	log_warning(PACKAGE, "plugin %s: request %.100s rejected: %s: %s",
 	            a->instance->descriptor->name, a->request.sn ? a->request.sn : "without sn",
 	            a->rejection.code, a->rejection.details);
@@ -177,6 +183,7 @@ static bool check_expiry(struct arrival *a)
 		return true;
 	log_info(PACKAGE, "plugin %s: request %.100s dropped: its time to live has run out",
 	         a->instance->descriptor->name, a->request.sn);
+	count(a, METRICS_EXPIRED);
 	settle(a, OUTCOME_ACCEPTED, NULL);
 	return false;
 }
@@ -213,8 +220,8 @@ static void send_again(const struct arrival *a)
 static bool check_known(struct arrival *a)
 {
 	struct instance *in = a->instance;
-	enum tracker_state state =
-		tracker_add(in->tracker, in->descriptor->name, a->request.sn, &a->tracked);
+	enum tracker_state state = tracker_add(in->services->tracker, in->descriptor->name,
+	                                       a->request.sn, &a->tracked);
 
 	if (state == TRACKER_NEW)
 		return true;
@@ -224,6 +231,7 @@ static bool check_known(struct arrival *a)
 	}
 	log_info(PACKAGE, "plugin %s: request %.100s came again, not run again",
 	         in->descriptor->name, a->request.sn);
+	count(a, METRICS_REPEATED);
 	if (state == TRACKER_FINISHED)
 		send_again(a);
 	settle(a, OUTCOME_ACCEPTED, NULL);
@@ -237,7 +245,7 @@ static bool begin(struct arrival *a)
 
 	if (rc == GOFER_OK)
 		return true;
-	tracker_forget(in->tracker, a->tracked);
+	tracker_forget(in->services->tracker, a->tracked);
 	give_back(a, rc == GOFER_FULL ? "the journal is full" : "out of memory");
 	return false;
 }
@@ -254,6 +262,7 @@ void intake_receive(struct instance *in, struct delivery *d)
 	if (!a.message) {
 		log_warning(PACKAGE, "plugin %s: a delivery that is no AMQP message, rejected",
 		            in->descriptor->name);
+		count(&a, METRICS_REJECTED);
 		error_set(&why, GOFER_PROTOCOL, "no AMQP 1.0 message");
 		delivery_settle(d, OUTCOME_REJECTED, &why);
 		return;

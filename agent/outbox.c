@@ -17,8 +17,12 @@ struct outbox {
 	/* immutable */
 	struct loop *loop;
 	struct connection *connection;
+	void (*on_unused)(void *context);
+	void *context;
 
 	/* loop only */
+	size_t holders;
+	bool held;                                  /* ever */
 	struct outbox_wait *waiting, **waiting_end; /* those that there was no room for */
 	struct loop_timer *retry;
 	uint64_t told[TOLD_MAX]; /* hashes of addresses that nobody was at */
@@ -45,7 +49,8 @@ static void on_retry(void *context)
 	}
 }
 
-struct outbox *outbox_new(struct loop *loop, struct connection *connection)
+struct outbox *outbox_new(struct loop *loop, struct connection *connection,
+                          void (*on_unused)(void *context), void *context)
 {
 	struct outbox *o = calloc(1, sizeof *o);
 
@@ -53,6 +58,8 @@ struct outbox *outbox_new(struct loop *loop, struct connection *connection)
 		return NULL;
 	o->loop = loop;
 	o->connection = connection;
+	o->on_unused = on_unused;
+	o->context = context;
 	o->waiting_end = &o->waiting;
 	o->retry = loop_timer_new(loop, on_retry, o);
 	if (!o->retry) {
@@ -68,6 +75,24 @@ void outbox_free(struct outbox *o)
 		return;
 	loop_timer_free(o->retry);
 	free(o);
+}
+
+struct outbox *outbox_hold(struct outbox *o)
+{
+	o->holders++;
+	o->held = true;
+	return o;
+}
+
+void outbox_let_go(struct outbox *o)
+{
+	if (o && --o->holders == 0 && o->on_unused)
+		o->on_unused(o->context);
+}
+
+bool outbox_is_unused(const struct outbox *o)
+{
+	return o->held && o->holders == 0;
 }
 
 static uint64_t hash_address(const char *address)

@@ -40,11 +40,18 @@ struct outbox_wait {
 	void (*done)(struct outbox_wait *wait, enum outcome outcome);
 };
 
-/* The connection is borrowed. NULL: out of memory. */
-struct outbox *outbox_new(struct loop *loop, struct connection *connection);
+/* The connection is borrowed. `on_unused` (NULL allowed) is called when the last who held it has let go,
+ * not before somebody did hold it. NULL: out of memory. */
+struct outbox *outbox_new(struct loop *loop, struct connection *connection,
+                          void (*on_unused)(void *context), void *context);
 /* Those who still wait are forgotten, and not called. The connection must be freed before: it may know
  * of them too. NULL is taken. */
 void outbox_free(struct outbox *o);
+
+/* Who may still have something to send holds it. */
+struct outbox *outbox_hold(struct outbox *o);
+void outbox_let_go(struct outbox *o);          /* NULL is taken */
+bool outbox_is_unused(const struct outbox *o); /* it was held, and is not now */
 
 /* Sends, or drops where there is no room. */
 void outbox_send(struct outbox *o, const struct outbox_reply *reply);

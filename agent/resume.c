@@ -60,8 +60,8 @@ void resume_entry(struct instance *in, struct journal_entry *entry,
                   const struct journal_record *record)
 {
 	struct tracked *tracked;
-	enum tracker_state known =
-		tracker_add(in->tracker, in->descriptor->name, record->request.sn, &tracked);
+	enum tracker_state known = tracker_add(in->services->tracker, in->descriptor->name,
+	                                       record->request.sn, &tracked);
 	enum gofer_err rc = GOFER_NOMEM;
 
 	ASSERT_LOOP_THREAD(in->services->loop);
@@ -74,7 +74,7 @@ void resume_entry(struct instance *in, struct journal_entry *entry,
 	if (rc == GOFER_OK)
 		return;
 	if (known == TRACKER_NEW)
-		tracker_forget(in->tracker, tracked);
+		tracker_forget(in->services->tracker, tracked);
 	if (rc == GOFER_INVALID || rc == GOFER_FAILED)
 		drop(in, entry, record, "what the journal has of it is no request");
 	else

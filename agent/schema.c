@@ -49,10 +49,12 @@ const struct config_property schema_agent[] = {
 	  .help = "Level of a package and all below it: debug, info, warning or error; "
 	          "the package \"root\" is all of them." },
 
-	{ "management", "enabled", CONFIG_BOOL, "0", .help = "As in gofer 2.x; no effect yet." },
-	{ "management", "host", CONFIG_TEXT, "localhost", .help = "As in gofer 2.x; no effect yet." },
+	{ "management", "enabled", CONFIG_BOOL, "0",
+	  .help = "Whether management requests are taken over TCP too; they always are over the socket "
+	          "run/gofer/management.sock. Whoever reaches the port may do all that \"gofer admin\" can." },
+	{ "management", "host", CONFIG_TEXT, "localhost", .help = "The address to listen on for them." },
 	{ "management", "port", CONFIG_INTEGER, "5650", .min = 1, .max = 65535,
-	  .help = "As in gofer 2.x; no effect yet." },
+	  .help = "The port." },
 	{ "pam", "service", CONFIG_TEXT, "passwd", .help = "As in gofer 2.x; no effect yet." },
 	{ .section = NULL },
 };
@@ -69,8 +71,11 @@ const struct config_property schema_plugin[] = {
 	  .help = "Calls that run at a time." },
 	{ "main", "latency", CONFIG_DURATION, "0",
 	  .help = "How long each call waits between being taken up and being started." },
-	{ "main", "accept", CONFIG_TEXT, ",", .help = "As in gofer 2.x; no effect yet." },
-	{ "main", "forward", CONFIG_TEXT, ",", .help = "As in gofer 2.x; no effect yet." },
+	{ "main", "forward", CONFIG_TEXT, ",",
+	  .help = "Plugins, separated by commas, whose classes may be called through this one's queue; "
+	          "\"*\" is all, \",\" none." },
+	{ "main", "accept", CONFIG_TEXT, ",",
+	  .help = "Plugins through whose queues this one's classes may be called; as above." },
 
 	BROKER_PROPERTIES,
 	{ "messaging", "host_validation", CONFIG_BOOL,
@@ -103,8 +108,10 @@ static const struct note agent_notes[] = {
 };
 
 static const struct note plugin_notes[] = {
-	{"main", "accept", ","},     {"main", "forward", ","},      {"model", "managed", "1"},
-	{"model", "exchange", NULL}, {"model", "expiration", NULL}, {NULL, NULL, NULL},
+	{"model", "managed", "1"},
+	{"model", "exchange", NULL},
+	{"model", "expiration", NULL},
+	{NULL, NULL, NULL},
 };
 
 static void tell_notes(const struct config *c, const struct note *table,
@@ -127,14 +134,7 @@ static void tell_notes(const struct config *c, const struct note *table,
 
 void schema_check_agent(const struct config *c, struct config_faults *notes)
 {
-	const char *file;
-	unsigned line;
-
 	tell_notes(c, agent_notes, notes);
-	if (config_bool(c, "management", "enabled") &&
-	    config_where(c, "management", "enabled", &file, &line))
-		config_fault(notes, file, line,
-		             "[management] enabled: not supported by this version, ignored");
 }
 
 void schema_check_plugin(const struct config *c, struct config_faults *faults,

@@ -208,19 +208,23 @@ static void check_name_is_free(struct loading *l, struct descriptor *d)
 	}
 }
 
+static void attach(const struct settings *s, struct descriptor *d, const char *url,
+                   struct config_faults *faults)
+{
+	if (d->enabled || d->faulty)
+		descriptor_attach(d, s->config, url, s->listen.urls, s->listen.count, faults);
+}
+
 static void add_descriptor(struct loading *l, struct descriptor *d, const char *url)
 {
 	struct descriptor **end = &l->settings->descriptors;
-	const struct listen_settings *listen = &l->settings->listen;
 
 	if (!d) {
 		l->out_of_memory = true;
 		return;
 	}
 	check_name_is_free(l, d);
-	if (d->enabled || d->faulty)
-		descriptor_attach(d, l->settings->config, url, listen->urls, listen->count,
-		                  l->faults);
+	attach(l->settings, d, url, l->faults);
 	while (*end)
 		end = &(*end)->next;
 	*end = d;
@@ -255,13 +259,18 @@ static void load_descriptors(struct loading *l)
 }
 
 /* Whoever names a plugin on the command line wants to reach it. */
+static const char *url_of_options(const struct settings *s)
+{
+	if (!s->url && !s->listen.count)
+		return value_of(s->config, "messaging", "url");
+	return s->url;
+}
+
 static bool load_options(struct loading *l)
 {
-	const char *url = l->source->url;
+	const char *url = url_of_options(l->settings);
 	bool ok = true;
 
-	if (!url && !l->settings->listen.count)
-		url = value_of(l->settings->config, "messaging", "url");
 	for (size_t i = 0; i < l->source->plugins_count && !l->out_of_memory; i++) {
 		struct descriptor *d =
 			descriptor_of_option(l->source->plugins[i], l->source->table, l->faults);
@@ -281,8 +290,14 @@ struct settings *settings_load(const struct settings_source *source, struct conf
 {
 	struct settings *settings = calloc(1, sizeof *settings);
 	struct loading l = {source, settings, faults, notes, !settings};
-	bool ok = settings && load_agent(&l);
+	bool ok = false;
 
+	if (settings) {
+		settings->table = source->table;
+		settings->url = source->url ? strdup(source->url) : NULL;
+		l.out_of_memory = source->url && !settings->url;
+		ok = load_agent(&l);
+	}
 	if (ok) {
 		load_descriptors(&l);
 		ok = load_options(&l);
@@ -295,18 +310,34 @@ struct settings *settings_load(const struct settings_source *source, struct conf
 	return NULL;
 }
 
+struct descriptor *settings_read(const struct settings *settings, const char *origin,
+                                 struct config_faults *faults, struct config_faults *notes)
+{
+	const char *option = descriptor_option(origin);
+	struct descriptor *d = option ? descriptor_of_option(option, settings->table, faults)
+				      : descriptor_read(origin, settings->table, faults, notes);
+
+	if (d)
+		attach(settings, d,
+		       option ? url_of_options(settings)
+		              : value_of(settings->config, "messaging", "url"),
+		       faults);
+	return d;
+}
+
 void settings_free(struct settings *settings)
 {
 	if (!settings)
 		return;
 	for (struct descriptor *next, *d = settings->descriptors; d; d = next) {
 		next = d->next;
-		descriptor_free(d);
+		descriptor_unref(d);
 	}
 	for (size_t i = 0; i < settings->listen.count; i++)
 		url_release(&settings->listen.urls[i]);
 	free(settings->listen.urls);
 	config_free(settings->config);
+	free(settings->url);
 	free(settings->run);
 	free(settings->journal);
 	free(settings);

@@ -12,7 +12,7 @@
  * A fault in agent.conf is one of the agent; a fault in a descriptor disables that descriptor alone.
  * Values that gofer 2.x knew and that have no effect here are no faults: they go to `notes`.
  *
- * Thread: main, while loading; constant afterwards. Blocks on file reads.
+ * Thread: one, while loading; constant afterwards. Blocks on file reads.
  */
 #ifndef GOFER_AGENT_SETTINGS_H
 #define GOFER_AGENT_SETTINGS_H
@@ -30,6 +30,8 @@ struct listen_settings {
 };
 
 struct settings {
+	const struct plugin *const *table;
+	char *url; /* of the command line's plugins; NULL: none was given */
 	struct config *config;
 	char *run;     /* the directory for what lives as long as the agent: <root>/run/gofer */
 	char *journal; /* the directory of what it has accepted: <root>/var/lib/gofer/journal */
@@ -57,6 +59,11 @@ struct settings_source {
 struct settings *settings_load(const struct settings_source *source, struct config_faults *faults,
                                struct config_faults *notes);
 void settings_free(struct settings *settings); /* NULL is taken */
+
+/* Reads one descriptor anew, be it one of these or another: `origin` is a file, or what a descriptor of the
+ * command line has there. One reference is the caller's. NULL: out of memory, told in `faults`. */
+struct descriptor *settings_read(const struct settings *settings, const char *origin,
+                                 struct config_faults *faults, struct config_faults *notes);
 
 /* Sets the log levels that [logging] names. */
 void settings_apply_logging(const struct settings *settings);

@@ -13,7 +13,7 @@ enum state { UPLINK_NEW, UPLINK_UP, UPLINK_DOWN, UPLINK_CLOSED };
 struct uplink {
 	/* immutable */
 	struct loop *loop;
-	const struct broker_settings *settings;
+	struct descriptor *descriptor; /* a reference */
 	struct uplink_events events;
 	struct buf label;
 
@@ -21,6 +21,7 @@ struct uplink {
 	struct connection *connection;
 	struct outbox *outbox;
 	enum state state;
+	size_t ups;
 };
 
 static void change(struct uplink *u, enum state state)
@@ -34,9 +35,10 @@ static void on_up(struct connection *c, void *context)
 	struct uplink *u = context;
 	const char *product = connection_product(c);
 
-	if (!u->settings->own)
+	if (!u->descriptor->broker.own)
 		log_info(PACKAGE, "%s: connected%s%.60s%s", uplink_label(u), *product ? " (" : "",
 		         product, *product ? ")" : "");
+	u->ups++;
 	change(u, UPLINK_UP);
 }
 
@@ -64,7 +66,7 @@ static const struct connection_events connection_events = {on_up, on_down, on_cl
 
 static struct connection *connect_remote(struct uplink *u, struct error *error)
 {
-	const struct broker_settings *s = u->settings;
+	const struct broker_settings *s = &u->descriptor->broker;
 	struct connection_options options = {
 		.url = &s->url,
 		.cacert = s->cacert,
@@ -78,7 +80,14 @@ static struct connection *connect_remote(struct uplink *u, struct error *error)
 	return connection_new(u->loop, &options, &connection_events, u, error);
 }
 
-static struct uplink *make(struct loop *loop, const struct broker_settings *settings,
+static void on_unused(void *context)
+{
+	struct uplink *u = context;
+
+	u->events.on_change(u->events.context);
+}
+
+static struct uplink *make(struct loop *loop, struct descriptor *descriptor,
                            const struct url *shown, const struct uplink_events *events)
 {
 	struct uplink *u = calloc(1, sizeof *u);
@@ -86,7 +95,7 @@ static struct uplink *make(struct loop *loop, const struct broker_settings *sett
 	if (!u)
 		return NULL;
 	u->loop = loop;
-	u->settings = settings;
+	u->descriptor = descriptor_ref(descriptor);
 	u->events = *events;
 	url_print(&u->label, shown);
 	return u;
@@ -101,14 +110,14 @@ static struct uplink *out_of_memory(struct uplink *u, struct error *error)
 
 static struct uplink *complete(struct uplink *u, struct error *error)
 {
-	u->outbox = outbox_new(u->loop, u->connection);
+	u->outbox = outbox_new(u->loop, u->connection, on_unused, u);
 	return u->outbox && buf_ok(&u->label) ? u : out_of_memory(u, error);
 }
 
-struct uplink *uplink_new(struct loop *loop, const struct broker_settings *settings,
+struct uplink *uplink_new(struct loop *loop, struct descriptor *descriptor,
                           const struct uplink_events *events, struct error *error)
 {
-	struct uplink *u = make(loop, settings, &settings->url, events);
+	struct uplink *u = make(loop, descriptor, &descriptor->broker.url, events);
 
 	if (!u)
 		return out_of_memory(u, error);
@@ -119,7 +128,7 @@ struct uplink *uplink_new(struct loop *loop, const struct broker_settings *setti
 	return NULL;
 }
 
-struct uplink *uplink_new_own(struct loop *loop, const struct broker_settings *settings,
+struct uplink *uplink_new_own(struct loop *loop, struct descriptor *descriptor,
                               struct broker *broker, const struct url *listen,
                               const struct uplink_events *events, struct error *error)
 {
@@ -128,7 +137,7 @@ struct uplink *uplink_new_own(struct loop *loop, const struct broker_settings *s
 
 	if (!shown.port)
 		shown.port = broker_port(broker);
-	u = make(loop, settings, &shown, events);
+	u = make(loop, descriptor, &shown, events);
 	if (u)
 		u->connection = broker_connect(broker, &connection_events, u);
 	return u && u->connection ? complete(u, error) : out_of_memory(u, error);
@@ -147,25 +156,23 @@ void uplink_free(struct uplink *u)
 	connection_free(u->connection);
 	outbox_free(u->outbox);
 	buf_release(&u->label);
+	descriptor_unref(u->descriptor);
 	free(u);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 bool uplink_matches(const struct uplink *u, const struct broker_settings *settings)
 {
-	const struct broker_settings *s = u->settings;
+	return broker_settings_equal(&u->descriptor->broker, settings);
+}
 
-	if (s->own || settings->own)
-		return s->own == settings->own;
-	return url_equal(&s->url, &settings->url) && same_text(s->cacert, settings->cacert) &&
-		same_text(s->clientcert, settings->clientcert) &&
-		same_text(s->clientkey, settings->clientkey) &&
-		s->host_validation == settings->host_validation &&
-		s->heartbeat_s == settings->heartbeat_s;
+bool uplink_is_unused(const struct uplink *u)
+{
+	return outbox_is_unused(u->outbox);
+}
+
+size_t uplink_reconnects(const struct uplink *u)
+{
+	return u->ups ? u->ups - 1 : 0;
 }
 
 struct connection *uplink_connection(struct uplink *u)

@@ -13,17 +13,18 @@
 
 struct uplink;
 
-/* `on_change` (after it went up or down, or was closed) is called in the loop. */
+/* `on_change` (after it went up or down, was closed, or its outbox is of no use to anybody any more) is called
+ * in the loop. */
 struct uplink_events {
 	void (*on_change)(void *context);
 	void *context;
 };
 
-/* To the broker that `settings` (borrowed) tell of. NULL: `error`. */
-struct uplink *uplink_new(struct loop *loop, const struct broker_settings *settings,
+/* To the broker that the descriptor (referred to) tells of. NULL: `error`. */
+struct uplink *uplink_new(struct loop *loop, struct descriptor *descriptor,
                           const struct uplink_events *events, struct error *error);
 /* To the broker in this process, of which `listen` says for people where it is. */
-struct uplink *uplink_new_own(struct loop *loop, const struct broker_settings *settings,
+struct uplink *uplink_new_own(struct loop *loop, struct descriptor *descriptor,
                               struct broker *broker, const struct url *listen,
                               const struct uplink_events *events, struct error *error);
 /* Flushes and closes within a second; uplink_is_closed() then. May be called twice. */
@@ -39,5 +40,8 @@ const char *uplink_label(const struct uplink *u); /* for people: the url without
 bool uplink_was_tried(const struct uplink *u);    /* it is or was up, or failed once */
 bool uplink_is_up(const struct uplink *u);
 bool uplink_is_closed(const struct uplink *u);
+/* It was used, and is not now. */
+bool uplink_is_unused(const struct uplink *u);
+size_t uplink_reconnects(const struct uplink *u); /* how often it came up again */
 
 #endif

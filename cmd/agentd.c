@@ -21,6 +21,7 @@
 #include "plugins/table.h"
 
 #define PROGRAM "goferd"
+#define PACKAGE "agent"
 
 struct agentd_options {
 	bool foreground, test, check;
@@ -77,31 +78,41 @@ static char *absolute(const char *path)
 	return buf_take(&out, NULL);
 }
 
-static struct settings *load(const struct agentd_options *o, struct config_faults *faults,
-                             struct config_faults *notes)
+/* What the command line says, in a form that holds when this directory was left. */
+struct source {
+	struct settings_source settings;
+	char *root, *config_file, *users, *cert, *key;
+};
+
+static void source_init(struct source *s, const struct agentd_options *o)
 {
-	char *root = absolute(o->root), *users = absolute(o->users);
-	char *cert = absolute(o->cert), *key = absolute(o->key);
-	const struct settings_source source = {
-		.root = root,
-		.config_file = o->config_file,
+	s->root = absolute(o->root);
+	s->config_file = absolute(o->config_file);
+	s->users = absolute(o->users);
+	s->cert = absolute(o->cert);
+	s->key = absolute(o->key);
+	s->settings = (struct settings_source){
+		.root = s->root,
+		.config_file = s->config_file,
 		.plugins = o->plugins.items,
 		.plugins_count = o->plugins.count,
 		.url = o->url,
 		.listen = o->listen.items,
 		.listen_count = o->listen.count,
-		.users = users,
-		.cert = cert,
-		.key = key,
+		.users = s->users,
+		.cert = s->cert,
+		.key = s->key,
 		.table = plugin_table,
 	};
-	struct settings *settings = settings_load(&source, faults, notes);
+}
 
-	free(root);
-	free(users);
-	free(cert);
-	free(key);
-	return settings;
+static void source_release(struct source *s)
+{
+	free(s->root);
+	free(s->config_file);
+	free(s->users);
+	free(s->cert);
+	free(s->key);
 }
 
 static void print_line_by_line(const char *text, const char *prefix)
@@ -148,12 +159,14 @@ static void log_lines(const char *text, enum log_level level)
 /* --- life ----------------------------------------------------------------------------- */
 
 struct process {
+	struct source source;
+	const struct settings *settings; /* as they were at the start */
 	struct loop *loop;
 	struct agent *agent;
 	struct daemon daemon;
 	struct loop_signal *signals[3];
 	struct loop_timer *watchdog;
-	bool hangup_ends;
+	bool hangup_ends, ending;
 	size_t abandoned; /* methods that use still what they were given */
 };
 
@@ -177,16 +190,60 @@ static void on_stopped(void *context)
 
 static const struct agent_events events = {on_ready, on_stopped};
 
+/* What of the agent itself counts only from its next start on. */
+static void tell_unchanged(const struct config *before, const struct config *after)
+{
+	static const struct {
+		const char *section, *key;
+	} fixed[] = {
+		{"broker", "listen"},   {"broker", "users"},       {"broker", "cert"},
+		{"broker", "key"},      {"messaging", "max_body"}, {"management", "enabled"},
+		{"management", "host"}, {"management", "port"},
+	};
+
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+		const char *a = config_text(before, fixed[i].section, fixed[i].key);
+		const char *b = config_text(after, fixed[i].section, fixed[i].key);
+
+		if (strcmp(a ? a : "", b ? b : "") != 0)
+			log_warning(PACKAGE,
+			            "[%s] %s has changed: it counts from the next start on",
+			            fixed[i].section, fixed[i].key);
+	}
+}
+
+static void renew(struct process *p)
+{
+	struct config_faults faults = {BUF_INIT, 0}, notes = {BUF_INIT, 0};
+	struct settings *settings = settings_load(&p->source.settings, &faults, &notes);
+
+	log_info(PACKAGE, "SIGHUP: reading the configuration again");
+	log_lines(buf_text(&faults.text), LOG_LEVEL_ERROR);
+	log_lines(buf_text(&notes.text), LOG_LEVEL_WARNING);
+	if (settings) {
+		tell_unchanged(p->settings->config, settings->config);
+		log_levels_reset();
+		settings_apply_logging(settings);
+		agent_renew_take(p->agent, settings);
+	} else {
+		log_error(PACKAGE, "the configuration is faulty; going on with the one before");
+	}
+	config_faults_release(&faults);
+	config_faults_release(&notes);
+}
+
 static void on_signal(void *context, int signum)
 {
 	struct process *p = context;
 
 	if (signum == SIGHUP && !p->hangup_ends) {
-		log_warning("agent", "SIGHUP: a restart is what reads the configuration again");
+		if (!p->ending)
+			renew(p);
 		return;
 	}
-	log_info("agent", "%s: ending", strsignal(signum));
+	log_info(PACKAGE, "%s: ending", strsignal(signum));
 	notify_send("STOPPING=1");
+	p->ending = true;
 	agent_stop(p->agent);
 }
 
@@ -252,7 +309,7 @@ static int run_agent(struct process *p, const struct settings *settings)
 	if (p->abandoned == 0)
 		finish(p);
 	else
-		log_warning("agent", "%zu call%s did not end when asked to, cut off", p->abandoned,
+		log_warning(PACKAGE, "%zu call%s did not end when asked to, cut off", p->abandoned,
 		            p->abandoned == 1 ? "" : "s");
 	return EXIT_CODE_OK;
 }
@@ -327,13 +384,17 @@ static int run(void *options, int argc, char **argv)
 		fprintf(stderr, PROGRAM ": %s: takes no arguments, only options\n", argv[0]);
 		return EXIT_CODE_USAGE;
 	}
-	settings = load(o, &faults, &notes);
+	source_init(&process.source, o);
+	settings = settings_load(&process.source.settings, &faults, &notes);
+	process.settings = settings;
 	if (o->test || o->check || !settings)
 		code = report(&faults, &notes, o->check || !o->test);
 	else
 		code = run_settings(&process, settings, o->foreground, &faults, &notes);
-	if (!process.abandoned)
+	if (!process.abandoned) {
 		settings_free(settings);
+		source_release(&process.source);
+	}
 	config_faults_release(&faults);
 	config_faults_release(&notes);
 	return code;
@@ -350,7 +411,9 @@ const struct command command_agentd = {
 		"  gofer agentd -f --root /tmp/x --listen amqp://127.0.0.1:5672 --plugin demo\n"
 		"\n"
 		"SIGTERM: no more requests; calls have [main] grace seconds to end. A second one "
-		"ends them now.",
+		"ends them now.\n"
+		"SIGHUP: the configuration is read again; plugins whose descriptor has changed are "
+		"loaded, reloaded or unloaded.",
 	.options = specs,
 	.options_size = sizeof(struct agentd_options),
 	.run = run,

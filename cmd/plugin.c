@@ -185,7 +185,7 @@ static bool check_one(const char *path)
 	good = d && !faults.count;
 	if (good)
 		print_good(d);
-	descriptor_free(d);
+	descriptor_unref(d);
 	config_free(agent);
 	config_faults_release(&faults);
 	config_faults_release(&notes);

@@ -191,7 +191,7 @@ int plugin_call(const struct plugin_options *o, const struct plugin *plugin, int
 		if (good)
 			code = load_and_run(o, plugin, d, &args);
 	}
-	descriptor_free(d);
+	descriptor_unref(d);
 	call_args_release(&args);
 	return code;
 }

@@ -14,7 +14,8 @@
 
 #define LIMIT_MS 10000
 
-atomic_uint fixture_runs, fixture_loads;
+atomic_uint fixture_runs, fixture_loads, fixture_ticks, fixture_onces, fixture_beside;
+static atomic_uint ticking;
 static sem_t gate;
 
 static __attribute__((constructor)) void make_gate(void)
@@ -78,8 +79,10 @@ static enum gofer_err test_who(struct call *call)
 
 static enum gofer_err load(struct plugin_context *context)
 {
+	if (plugin_context_option(context, "test", "broken"))
+		return GOFER_FAILED;
 	fixture_loads++;
-	return plugin_context_option(context, "test", "broken") ? GOFER_FAILED : GOFER_OK;
+	return GOFER_OK;
 }
 
 static void unload(struct plugin_context *context)
@@ -103,10 +106,47 @@ static const struct class classes[] = {
 	{.name = NULL},
 };
 
+/* Takes longer than its interval. */
+static enum gofer_err tick(struct plugin_context *context)
+{
+	if (!plugin_context_option(context, "test", "ticks"))
+		return GOFER_OK;
+	if (ticking++)
+		fixture_beside++;
+	usleep(1100 * 1000);
+	ticking--;
+	fixture_ticks++;
+	return GOFER_OK;
+}
+
+static enum gofer_err once(struct plugin_context *context)
+{
+	fixture_onces++;
+	return plugin_context_option(context, "test", "ticks") ? GOFER_FAILED : GOFER_OK;
+}
+
+static const struct action actions[] = {
+	{.name = "tick", .interval_s = 1, .run = tick},
+	{.name = "once", .run = once},
+	{.name = NULL},
+};
+
+static const struct class other_classes[] = {
+	{.name = "Other", .help = "Tests.", .methods = methods},
+	{.name = NULL},
+};
+
+const struct plugin fixture_other_plugin = {
+	.name = "other",
+	.summary = "For the tests.",
+	.classes = other_classes,
+};
+
 const struct plugin fixture_plugin = {
 	.name = "test",
 	.summary = "For the tests.",
 	.classes = classes,
+	.actions = actions,
 	.load = load,
 	.unload = unload,
 };
@@ -116,6 +156,11 @@ const struct plugin fixture_plugin = {
 static void on_change(void *context)
 {
 	((struct fixture *)context)->changes++;
+}
+
+static void on_cancel(void *context)
+{
+	instance_sweep(((struct fixture *)context)->instance);
 }
 
 static void on_journal(struct loop_task *task)
@@ -150,6 +195,9 @@ static void notify(void *context)
 static void describe(struct fixture *f, const struct descriptor *like)
 {
 	f->descriptor = *like;
+	f->descriptor.references = 1;
+	f->descriptor.forward = f->descriptor.accept = ",";
+	f->descriptor.origin = (char *)"test.conf";
 	f->descriptor.config = config_new(schema_plugin);
 	config_set(f->descriptor.config, "test", "name", "somebody", "test");
 	f->descriptor.name = (char *)"test";
@@ -166,9 +214,7 @@ struct fixture *fixture_new_like(const struct descriptor *like, size_t body_max,
 	struct journal_options options = *journal;
 	struct error error = ERROR_NONE;
 
-	while (sem_trywait(&gate) == 0)
-		;
-	fixture_runs = 0;
+	fixture_reset();
 	log_level("", LOG_LEVEL_ERROR);
 	f->loop = loop_new(&error);
 	strcpy(f->directory, "/tmp/gofer-agent-XXXXXX");
@@ -178,10 +224,13 @@ struct fixture *fixture_new_like(const struct descriptor *like, size_t body_max,
 	options.context = f;
 	f->journal = journal_new(&options, &error);
 	f->journal_task.run = on_journal;
+	f->pending = pending_new(f->loop, on_cancel, f);
 	f->services = (struct instance_services){
 		.loop = f->loop,
 		.journal = f->journal,
-		.admin = admin_new(&error),
+		.tracker = tracker_new(&(struct tracker_options){0}),
+		.pending = f->pending,
+		.admin = admin_new(f->pending, &error),
 		.body_max = body_max,
 		.on_change = on_change,
 		.context = f,
@@ -189,8 +238,12 @@ struct fixture *fixture_new_like(const struct descriptor *like, size_t body_max,
 	assert_non_null(f->services.admin);
 	describe(f, like);
 	f->fake = fake_new();
-	f->outbox = outbox_new(f->loop, &f->fake->base);
-	f->instance = instance_new(&f->services, &f->descriptor, &error);
+	f->outbox = outbox_new(f->loop, &f->fake->base, NULL, NULL);
+	f->loader = pool_new("loader", 1, 10);
+	f->module = module_new(&f->descriptor, f->loader, &error);
+	assert_non_null(f->module);
+	assert_int_equal(module_load(f->module, &error), 0);
+	f->instance = instance_new(&f->services, f->module, &error);
 	if (!f->instance)
 		fail_msg("%s", error.text);
 	assert_int_equal(instance_attach(f->instance, &f->fake->base, f->outbox, "nowhere"), 0);
@@ -207,14 +260,18 @@ void fixture_free(struct fixture *f)
 {
 	instance_stop(f->instance);
 	fixture_release(100);
-	instance_cut(f->instance);
+	instance_cut(f->instance, true);
 	instance_join(f->instance);
 	admin_join(f->services.admin);
 	loop_run_once(f->loop, 0);
 	journal_stop(f->journal);
 	outbox_free(f->outbox);
 	instance_free(f->instance);
+	module_unref(f->module);
+	pool_free(f->loader);
 	admin_free(f->services.admin);
+	pending_free(f->pending);
+	tracker_free(f->services.tracker);
 	journal_free(f->journal);
 	f->journal = NULL;
 	loop_free(f->loop);
@@ -222,6 +279,13 @@ void fixture_free(struct fixture *f)
 	fake_free(f->fake);
 	config_free(f->descriptor.config);
 	free(f);
+}
+
+void fixture_reset(void)
+{
+	while (sem_trywait(&gate) == 0)
+		;
+	fixture_runs = fixture_loads = fixture_ticks = fixture_onces = fixture_beside = 0;
 }
 
 void fixture_release(unsigned n)

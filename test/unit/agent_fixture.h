@@ -30,13 +30,20 @@ struct fixture {
 	struct descriptor descriptor;
 	struct fake_connection *fake;
 	struct outbox *outbox;
+	struct pending *pending;
+	struct pool *loader;
+	struct module *module;
 	struct instance *instance;
 	unsigned changes;
 };
 
 extern const struct plugin fixture_plugin;
-extern atomic_uint fixture_runs; /* methods that were begun */
+extern const struct plugin fixture_other_plugin; /* with nothing in it but the class Other */
+extern atomic_uint fixture_runs;                 /* methods that were begun */
 extern atomic_uint fixture_loads;
+/* How often the plugin's actions ran: one each second where its descriptor has [test] ticks, one once; how often one
+ * ran beside itself. */
+extern atomic_uint fixture_ticks, fixture_onces, fixture_beside;
 
 /* Made with 1 thread and a backlog of 8, attached and open. To be freed with fixture_free(). */
 struct fixture *fixture_new(void);
@@ -45,6 +52,8 @@ struct fixture *fixture_new_like(const struct descriptor *like, size_t body_max,
                                  const struct journal_options *journal);
 void fixture_free(struct fixture *f);
 
+/* Counts from 0, and block() blocks: before each test. */
+void fixture_reset(void);
 /* Lets block() return, `n` times. */
 void fixture_release(unsigned n);
 /* Turns the loop until so many messages were sent, or fails after seconds. */

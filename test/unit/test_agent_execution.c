@@ -126,9 +126,12 @@ static void test_load_that_fails(void **state)
 
 	(void)state;
 	config_set(f->descriptor.config, "test", "broken", "1", "test");
-	assert_null(instance_new(&f->services, &f->descriptor, &error));
+	struct module *module = module_new(&f->descriptor, f->loader, &error);
+	assert_int_equal(module_load(module, &error), GOFER_FAILED);
 	assert_non_null(strstr(error.text, "load() failed"));
+	module_unref(module);
 	fixture_free(f);
+	assert_int_equal(fixture_loads, 0);
 }
 
 static void test_latency(void **state)
@@ -213,7 +216,7 @@ static void test_forgotten_when_the_result_is_taken(void **state)
 	assert_int_equal(f->instance->count, 0);
 	assert_int_equal(f->instance->bytes, 0);
 	assert_int_equal(journal_count(f->journal), 0);
-	assert_int_equal(tracker_finished(f->instance->tracker), 1);
+	assert_int_equal(tracker_finished(f->services.tracker), 1);
 	fixture_free(f);
 }
 
@@ -312,7 +315,7 @@ static void test_durable_ones_stay_for_the_next_start(void **state)
 	fixture_call_like(f, &like, "kept", "echo", "[1]", "\"R\"");
 	fixture_wait_sent(f, 4);
 	instance_stop(f->instance);
-	instance_cut(f->instance);
+	instance_cut(f->instance, true);
 	fixture_wait_sent(f, 5);
 	fixture_turn(f, 0.01 * JOURNAL_DELAY_MS);
 	assert_non_null(strstr(f->fake->sent[4].body, "Cancelled"));
@@ -492,13 +495,13 @@ static void test_soft_stop(void **state)
 	instance_stop(f->instance);
 	assert_false(f->fake->opened);
 	fixture_turn(f, 0.02);
-	assert_int_equal(instance_count(f->instance), 2);
+	assert_int_equal(instance_busy(f->instance), 2);
 	assert_int_equal(instance_running(f->instance), 1);
 	fixture_release(1);
 	fixture_wait_sent(f, 6);
 	changes = f->changes;
 	fake_settle_all(f->fake, OUTCOME_ACCEPTED);
-	assert_int_equal(instance_count(f->instance), 0);
+	assert_int_equal(instance_busy(f->instance), 0);
 	assert_int_equal(f->changes, changes + 1);
 	assert_int_equal(fixture_runs, 2);
 	fixture_free(f);
@@ -514,13 +517,13 @@ static void test_hard_stop(void **state)
 	fixture_call(f, "waiting", "echo", "[1]");
 	fixture_call(f, "waiting too", "echo", "[1]");
 	instance_stop(f->instance);
-	instance_cut(f->instance);
+	instance_cut(f->instance, true);
 	fixture_wait_sent(f, 7);
 	expect_cancelled(f, 4, "waiting");
 	expect_cancelled(f, 5, "waiting too");
 	expect_cancelled(f, 6, "running");
 	fake_settle_all(f->fake, OUTCOME_ACCEPTED);
-	assert_int_equal(instance_count(f->instance), 0);
+	assert_int_equal(instance_busy(f->instance), 0);
 	assert_int_equal(fixture_runs, 1);
 	fixture_free(f);
 }
@@ -539,7 +542,7 @@ static void test_stop_before_accepted(void **state)
 	fixture_turn(f, 0.02);
 	assert_int_equal(d->outcome, OUTCOME_RELEASED);
 	assert_int_equal(f->fake->sent_count, 0);
-	assert_int_equal(instance_count(f->instance), 0);
+	assert_int_equal(instance_busy(f->instance), 0);
 	assert_int_equal(journal_count(f->journal), 0);
 	fixture_free(f);
 }

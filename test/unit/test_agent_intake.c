@@ -209,7 +209,7 @@ static void test_malformed_request(void **state)
 		assert_int_equal(d->outcome, OUTCOME_ACCEPTED);
 		expect_rejected(f, 0, "model.request", "MODEL: request not valid");
 		assert_int_equal(journal_count(f->journal), 0);
-		assert_int_equal(tracker_pending(f->instance->tracker), 0);
+		assert_int_equal(tracker_pending(f->services.tracker), 0);
 		fixture_free(f);
 	}
 }
@@ -370,7 +370,7 @@ static void test_journal_full(void **state)
 	fixture_call(f, "one", "block", "[]");
 	d = fixture_call(f, "two", "echo", "[1]");
 	assert_int_equal(d->outcome, OUTCOME_RELEASED);
-	assert_int_equal(tracker_pending(f->instance->tracker), 1);
+	assert_int_equal(tracker_pending(f->services.tracker), 1);
 	assert_true(f->instance->paused);
 	fixture_release(1);
 	fixture_wait_sent(f, 3);
@@ -391,7 +391,7 @@ static void test_journal_full(void **state)
 static void test_admin(void **state)
 {
 	struct fixture *f = fixture_new();
-	struct catalog_entry entry = {"test", f->instance->catalog};
+	struct catalog_entry entry = {"test", f->module->catalog};
 	struct reply reply;
 
 	(void)state;

@@ -24,7 +24,7 @@ static int set_up(void **state)
 	(void)state;
 	loop = loop_new(NULL);
 	fake = fake_new();
-	outbox = outbox_new(loop, &fake->base);
+	outbox = outbox_new(loop, &fake->base, NULL, NULL);
 	return !outbox;
 }
 

@@ -352,14 +352,11 @@ static void test_notes(void **state)
 	    "exchange=amq.direct\n");
 	assert_true(load());
 	assert_int_equal(faults.count, 0);
-	expect_note("agent.conf:2: [management] enabled: not supported by this version, ignored");
 	expect_note("agent.conf:6: [pam] service: not supported");
-	expect_note("demo.conf:3: [main] accept: not supported");
-	expect_note("demo.conf:4: [main] forward: not supported");
 	expect_note("demo.conf:6: [model] managed: not supported");
 	expect_note("demo.conf:7: [model] expiration: not supported");
 	expect_note("demo.conf:8: [model] exchange: not supported");
-	assert_int_equal(notes.count, 7);
+	assert_int_equal(notes.count, 4);
 
 	put("agent.conf", "[management]\nenabled=0\nhost=x\n");
 	put("plugins/demo.conf", "[main]\nenabled=1\naccept=,\nforward=,\n[model]\nmanaged=1\n");

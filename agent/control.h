@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control: what may be asked of a running agent, and by whom: management requests (management.h), and a
+ * configuration that has changed.
+ *
+ *   c = control_new(&options, &error);
+ *   control_renew(c, before, after);      // SIGHUP
+ *   control_free(c);
+ *
+ * The requests: show, load, reload, unload, cancel, status, calls, metrics; docs/operations.md says what each takes
+ * and gives.
+ *
+ * Thread: the loop's. Reads a descriptor's file where it is asked to (load, reload), and blocks on that; nothing
+ * else here blocks.
+ */
+#ifndef GOFER_AGENT_CONTROL_H
+#define GOFER_AGENT_CONTROL_H
+
+#include "agent/roster.h"
+#include "agent/settings.h"
+
+struct control;
+
+/* All are borrowed. */
+struct control_options {
+	const struct instance_services *services;
+	struct roster *roster;
+	const struct settings *settings;
+};
+
+/* Listens. NULL: `error`. */
+struct control *control_new(const struct control_options *options, struct error *error);
+/* Who still waits for an answer gets none. After roster_join(), and what that has posted. NULL is taken. */
+void control_free(struct control *c);
+
+/* The settings are `after` now, no longer `before`; both are there until the next time. What has changed in a
+ * descriptor is loaded, reloaded or unloaded; one that is faulty now changes nothing. */
+void control_renew(struct control *c, const struct settings *before, const struct settings *after);
+/* Something has changed: a plugin that could not be loaded yet, since it was just being loaded or
+ * unloaded, is now. */
+void control_review(struct control *c);
+
+#endif
