@@ -52,6 +52,8 @@ def judge_calls(verdict, load, world, had_result=()):
                 value_of(call.results[0]) != begun.get(sn, [None])[-1]):
             again.add(sn)
 
+    if had_result:
+        verdict.figure(f"{sum(len(sns) for sns, _ in had_result)} results found in the journal")
     verdict.figure(f"{len(calls)} sent")
     verdict.figure(f"{sum(c.confirmed for c in calls.values())} confirmed by the broker")
     verdict.figure(f"{sum(c.accepted > 0 for c in calls.values())} accepted")
