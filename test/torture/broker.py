@@ -11,7 +11,7 @@ from .load import Load
 from .verdict import Verdict, judge_calls
 from .world import World
 
-TIMES, TIMES_SHORT = 30, 2
+TIMES, TIMES_SHORT = 30, 1
 LIFE_S = 4          # the longest that a broker lives after the agent has found it
 QUEUES_S = 3        # what RabbitMQ 3.10 knows of a new queue is on its disk only after a while
 

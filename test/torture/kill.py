@@ -31,7 +31,7 @@ def run(directory, options):
         load.pause()
         load.wait_for_results(30 * SLOW)
         verdict.figure(f"{times} kills")
-        judge_calls(verdict, load, world, had_result)
+        judge_calls(verdict, load, world, had_result, killed=True)
         verdict.expect(world.until_empty(), f"left in the journal: {list(world.journal())[:5]}")
         verdict.expect("put aside" not in world.outputs(), "damage in the journal")
         load.stop()

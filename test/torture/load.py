@@ -31,6 +31,11 @@ KINDS = [
 ]
 
 
+def gate(path):
+    """A call that lasts until there is something at the path."""
+    return Kind("tally", "Tally", "gate", lambda: [path], 1)
+
+
 class Call:
     __slots__ = ("kind", "body", "confirmed", "accepted", "started", "results", "rejected")
 
@@ -69,6 +74,12 @@ class Load:
     def resume(self):
         self.sending = True
 
+    def ask(self, kind):
+        """One call more, before all that are not sent yet; its sn."""
+        sn = self.make(kind)
+        self.again.append(sn)
+        return sn
+
     def stop(self):
         self.closing = True
         self.thread.join()
@@ -89,8 +100,7 @@ class Load:
             Container(Session(self)).run()
             time.sleep(TICK_S)
 
-    def make(self):
-        kind = random.choices(self.kinds, self.weights)[0]
+    def make(self, kind):
         sn = uuid.uuid4().hex
         self.calls[sn] = Call(kind, json.dumps({
             "sn": sn, "version": "2.0", "routing": [None, kind.queue], "replyto": self.replyto,
@@ -107,7 +117,7 @@ class Load:
         if not self.sending or len(self.unanswered) >= self.window or (
                 self.limit is not None and len(self.calls) >= self.limit):
             return None
-        return self.make()
+        return self.make(random.choices(self.kinds, self.weights)[0])
 
     def take(self, text):
         reply = json.loads(text)

@@ -36,9 +36,10 @@ def value_of(result):
     return json.loads(result).get("retval")
 
 
-def judge_calls(verdict, load, world, had_result=()):
-    """Every call that was accepted has one result value, that of its last run. `had_result`: pairs of
-    an sn whose result was in the journal, and how long the tally was then."""
+def judge_calls(verdict, load, world, had_result=(), killed=False, cancelled=()):
+    """Every call that was accepted has one result value, that of its last run; where no agent was
+    `killed` there is one run only. `had_result`: sets of sn whose result was in the journal, each
+    with the length of the tally then. `cancelled`: sn that are to be answered so, and not run."""
     runs, calls = world.runs(), load.calls
     begun = {}
     for what, sn, run in runs:
@@ -48,7 +49,7 @@ def judge_calls(verdict, load, world, had_result=()):
                    for _, length in had_result]
     again = {sn for (sns, _), later in zip(had_result, begun_later) for sn in sns & later}
     for sn, call in calls.items():
-        if call.kind.classname == "Tally" and call.results and (
+        if call.kind.classname == "Tally" and call.results and sn not in cancelled and (
                 value_of(call.results[0]) != begun.get(sn, [None])[-1]):
             again.add(sn)
 
@@ -68,7 +69,15 @@ def judge_calls(verdict, load, world, had_result=()):
                  "with two values")
     verdict.none(again, "rerun after result")
     verdict.none({sn for sn, c in calls.items() if c.rejected}, "rejected")
-    verdict.none({sn for sn, c in calls.items() if any('"exval"' in r for r in c.results)},
-                 "raised")
+    verdict.none({sn for sn, c in calls.items() if sn not in cancelled and
+                  any('"exval"' in r for r in c.results)}, "raised")
+    if cancelled:
+        verdict.figure(f"{len(cancelled)} cancelled")
+        verdict.none({sn for sn in cancelled if begun.get(sn)}, "run though cancelled")
+        verdict.none({sn for sn in cancelled
+                      if not all('"Cancelled"' in r for r in calls[sn].results)},
+                     "not answered with Cancelled")
+    if not killed:
+        verdict.none({sn for sn, there in begun.items() if len(there) > 1}, "run twice")
     verdict.expect(not load.strangers, f"{load.strangers} replies to nobody's call")
     verdict.expect(len(calls) > 0, "nothing was sent")

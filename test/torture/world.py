@@ -7,6 +7,8 @@ import time
 
 from peers import GOFER, ROOT, SLOW, Starter, wait_for
 
+from .load import gate
+
 TALLY = os.path.abspath(os.environ.get("TALLY", os.path.join(ROOT,
                                                              "build/static/test/torture/gofer")))
 PLUGINS = {"tally": {"threads": 4}, "demo": {"threads": 4}}
@@ -17,8 +19,10 @@ class World(Starter):
 
     def __init__(self, directory):
         super().__init__(directory)
+        os.makedirs(directory, exist_ok=True)
         self.root = os.path.join(directory, "root")
         self.tally = os.path.join(directory, "tally")
+        self.gate = os.path.join(directory, "gate")
         self.agent = None
 
     # --- agents
@@ -47,6 +51,18 @@ class World(Starter):
                  60)
         assert agent.alive(), agent.output()
         return agent
+
+    # --- a plugin that is busy for as long as is wanted
+
+    def close_gate(self, load):
+        """Until open_gate() one thread of the plugin "tally" is held up."""
+        sn = load.ask(gate(self.gate))
+        wait_for(lambda: ("begin", sn) in {line[:2] for line in self.runs()}, "the gate to close")
+        return sn
+
+    def open_gate(self):
+        with open(self.gate, "w"):
+            pass
 
     # --- what is known
 
