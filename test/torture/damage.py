@@ -92,7 +92,8 @@ def look_all(verdict, original, directory, stride):
             for how in (original.hit, original.cut):
                 data, missing = how(offset)
                 found = look(root, data)
-                if not isinstance(found, set) or not original.sns - missing <= found <= original.sns:
+                if not (isinstance(found, set) and
+                        original.sns - missing <= found <= original.sns):
                     faults.append(f"{how.__name__} at {offset}: {found}")
                 lost += isinstance(found, set) and how == original.hit and len(found) < REQUESTS
         return faults, lost

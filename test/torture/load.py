@@ -49,7 +49,7 @@ class Call:
 class Load:
     """start(), pause() or limit, wait_for_results(), stop(); then look at `calls`, by sn."""
 
-    def __init__(self, url, kinds=None, window=64, replyto="replies", spell=str, data=None):
+    def __init__(self, url, kinds=None, window=128, replyto="replies", spell=str, data=None):
         """`window` calls at most are on their way; `spell`: how the broker spells a queue's
         address; `data`: called for each request's user data."""
         self.url, self.window, self.replyto, self.spell = url, window, replyto, spell

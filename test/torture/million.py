@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A million calls, a half of them durable: memory and descriptors stay as they are after the first."""
+"""A million calls, a half of them durable: memory and descriptors stay what they soon are."""
 import os
 
 from peers import SLOW, free_port, gofer

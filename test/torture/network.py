@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network between agent and broker cut for a while, again and again, under load of durable calls.
+"""The network cut for a while, again and again, under load of durable calls.
 
 The agent is in a network namespace of its own, and a pair of veth is all that leads there.
 """
@@ -71,7 +71,8 @@ def run(directory, options):
     verdict, world, wire = Verdict("network"), World(directory), Wire()
     try:
         port = start_broker(world)
-        world.configure(f"amqp://{USER}@{HERE}:{port}", more="heartbeat=3\n" if options.short else "")
+        world.configure(f"amqp://{USER}@{HERE}:{port}",
+                        more="heartbeat=3\n" if options.short else "")
         agent = world.start(prefix=wire.prefix)
         load = Load(f"amqp://{USER}@127.0.0.1:{port}").start()
         for seconds in random.sample(cuts, len(cuts)):

@@ -18,8 +18,8 @@ class Strace:
         self.path = os.path.join(directory, "strace")
         self.child = subprocess.Popen(["strace", "-f", "-c", "-e", "trace=fdatasync,fsync", "-o",
                                        self.path, "-p", str(pid)], stderr=subprocess.DEVNULL)
-        wait_for(lambda: all(self.traced(pid, thread) for thread in os.listdir(f"/proc/{pid}/task")),
-                 "strace")
+        wait_for(lambda: all(self.traced(pid, thread)
+                             for thread in os.listdir(f"/proc/{pid}/task")), "strace")
 
     @staticmethod
     def traced(pid, thread):

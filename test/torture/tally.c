@@ -3,13 +3,14 @@
  * tally: a plugin that keeps books of what was run, in a file that survives the agent. It replaces
  * plugins/table.c in the program of the torture tests.
  *
- * The file is named by TALLY_FILE in the environment. Every run of a method appends a line when it begins and,
- * unless it was cancelled or killed, one when it ends:
+ * The file is named by TALLY_FILE in the environment. Every run of a method appends a line when it
+ * begins and, unless it was cancelled or killed, one when it ends:
  *
  *   begin SN RUN
  *   end SN RUN
  *
- * RUN is another one for each run, and is what the method returns: a result says which run it is of.
+ * RUN is another one for each run, and is what the method returns: a result says which run it is
+ * of.
  */
 #include "core/plugin.h"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the parts share: an agent with a tally on a root of its own, and what is to be known of it."""
+"""What the parts share: an agent with a tally, and what is to be known of it."""
 import json
 import os
 import subprocess
@@ -11,7 +11,7 @@ from .load import gate
 
 TALLY = os.path.abspath(os.environ.get("TALLY", os.path.join(ROOT,
                                                              "build/static/test/torture/gofer")))
-PLUGINS = {"tally": {"threads": 4}, "demo": {"threads": 4}}
+PLUGINS = {"tally": {"threads": 16}, "demo": {"threads": 16}}
 
 
 class World(Starter):
