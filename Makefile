@@ -6,6 +6,7 @@
 #   make test            test-unit, test-fuzz, test-cli, test-interop; each is a target of its own
 #   make test-brokers    agent and callers through real brokers
 #   make test-valgrind   agent and call under valgrind
+#   make torture         what an agent has accepted survives everything; PARTS="kill network ..."
 #   make lint            formatting, static analysis, and who may include whom
 #   make fuzz            FUZZ_RUNS executions of each fuzz target (clang's libFuzzer)
 #   make coverage        how many lines the tests reach
@@ -60,13 +61,14 @@ UNIT := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard test/unit/test_*.c)))
 UNIT_HELP := $(patsubst %.c,$(OUT)/%.o,$(filter-out test/unit/test_%,$(sort $(wildcard test/unit/*.c))))
 FUZZ := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
 HEADERS := $(wildcard $(DIRS:%=%/*.h) test/*/*.h)
-TEST_OBJECTS := $(UNIT:%=%.o) $(UNIT_HELP) $(FUZZ:%=%.o) $(OUT)/test/fuzz/replay.o
+TALLY := $(OUT)/test/torture/gofer
+TEST_OBJECTS := $(UNIT:%=%.o) $(UNIT_HELP) $(FUZZ:%=%.o) $(OUT)/test/fuzz/replay.o $(TALLY:gofer=tally).o
 
 # Tests run $GOFER. A plain build is stripped on its way to $(BUILD)/gofer.
 PROGRAM := $(if $(SANITIZE)$(COVERAGE),$(OUT),$(BUILD))/gofer
 export GOFER := $(abspath $(PROGRAM))
 export NODE_PATH := $(abspath $(DEPS))/node/node_modules
-export OUT UNIT FUZZ SANITIZE
+export OUT UNIT FUZZ TALLY SANITIZE
 
 # --- flags ----------------------------------------------------------------------------
 
@@ -96,7 +98,7 @@ $(DEPS)/%.mk: tools/deps
 # --- building -------------------------------------------------------------------------
 
 .PHONY: all deps demo test test-unit test-fuzz test-cli test-interop test-brokers test-valgrind lint
-.PHONY: fuzz coverage bench install clean help
+.PHONY: fuzz torture coverage bench install clean help
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM)
@@ -132,26 +134,34 @@ $(FUZZ): %: %.o $(if $(FUZZER),,$(OUT)/test/fuzz/replay.o) $(LIBRARY)
 	$(call say,LINK)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $^ $(DEPS_LIBS)
 
+# The program with a plugin that keeps books of what was run.
+$(TALLY): $(filter-out $(OUT)/plugins/table.o,$(OBJECTS)) $(TALLY:gofer=tally).o $(OUT)/flags
+	$(call say,LINK)
+	$(Q)tools/link $(CC) $(ALL_LDFLAGS) $(STATIC) -o $@ $(filter %.o,$^) $(DEPS_LIBS)
+
 $(UNIT:%=%.o) $(UNIT_HELP): | test-deps
-.PHONY: test-deps brokers-deps fuzz-deps lint-deps coverage-deps bench-deps fuzz-run valgrind-run
-test-deps brokers-deps fuzz-deps lint-deps coverage-deps bench-deps: %-deps:
+.PHONY: test-deps brokers-deps fuzz-deps torture-deps lint-deps coverage-deps bench-deps fuzz-run valgrind-run
+test-deps brokers-deps fuzz-deps torture-deps lint-deps coverage-deps bench-deps: %-deps:
 	@tools/deps $*
 
-test: all $(UNIT) $(FUZZ) test-deps
+test: all $(UNIT) $(FUZZ) $(TALLY) test-deps
 	@test/run unit fuzz cli interop
 test-unit: $(UNIT)
 	@test/run unit
 test-fuzz: $(FUZZ)
 	@test/run fuzz
-test-cli test-interop: test-%: all test-deps
+test-cli test-interop: test-%: all $(TALLY) test-deps
 	@test/run $*
-test-brokers: all test-deps brokers-deps
+test-brokers: all $(TALLY) test-deps brokers-deps
 	@test/run brokers
 
 test-valgrind: test-deps
 	@$(MAKE) --no-print-directory LINK=shared PROGRAM=$(BUILD)/shared/gofer valgrind-run
 valgrind-run: all
 	@test/run valgrind
+
+torture: all $(TALLY) torture-deps
+	@$(PYTHON) -B test/torture/run $(PARTS)
 
 demo: all
 	@test/demo.sh

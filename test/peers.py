@@ -46,9 +46,9 @@ def listens(port):
 class Process:
     """A gofer process; its standard error goes to a file that a test may read."""
 
-    def __init__(self, directory, *argv, env=None, prefix=()):
+    def __init__(self, directory, *argv, env=None, prefix=(), program=GOFER):
         self.log = os.path.join(directory, f"log-{uuid.uuid4().hex[:8]}")
-        self.argv = [*prefix, GOFER, *argv]
+        self.argv = [*prefix, program, *argv]
         with open(self.log, "wb") as out:
             self.child = subprocess.Popen(self.argv, stdout=out, stderr=out,
                                           stdin=subprocess.DEVNULL,
