@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "cmd/call.h"
-#include "cmd/show.h"
+#include "cmd/describe.h"
 #include "cmd/exit_codes.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
 #include "cmd/session.h"
+#include "cmd/show.h"
 
 #define WINDOW 64
 #define CANCEL_WAIT_S 1
@@ -107,6 +108,30 @@ static void print_every(struct one *one, const struct reply *reply)
 	output_flush();
 }
 
+/* False: it has none of what an agent's description has. */
+static bool print_description(const struct reply *reply)
+{
+	const char *help = json_string(reply->retval);
+	struct buf lines = BUF_INIT;
+
+	if (help)
+		describe_print(&lines, help);
+	if (!lines.size) {
+		buf_release(&lines);
+		return false;
+	}
+	output_take(&lines);
+	output_flush();
+	return true;
+}
+
+static int print_result(const struct call_options *o, const struct reply *reply)
+{
+	if (o->describe && !o->json && reply->kind == REPLY_RETURNED && print_description(reply))
+		return EXIT_CODE_OK;
+	return show_result(reply, o->json && !o->jsonl, o->trace);
+}
+
 static void take_result(struct one *one, const struct reply *reply)
 {
 	const struct call_options *o = one->options;
@@ -114,7 +139,7 @@ static void take_result(struct one *one, const struct reply *reply)
 
 	progress_clear(one->progress);
 	if (!o->jsonl || code != EXIT_CODE_OK)
-		code = show_result(reply, o->json && !o->jsonl, o->trace);
+		code = print_result(o, reply);
 	session_end(one->session, one->stage == STAGE_CANCELLING ? EXIT_CODE_INTERRUPTED : code);
 }
 
