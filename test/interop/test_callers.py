@@ -150,7 +150,10 @@ def test_result_is_as_durable_as_its_request(peer):
         assert [m.durable for m in got] == [False, False, durable]
 
 
-def test_hundred_callers_at_once(agent):
+def test_hundred_callers_at_once(start, tmp_path):
+    (tmp_path / "r/etc/gofer").mkdir(parents=True)  # the first is silent while the others come
+    (tmp_path / "r/etc/gofer/agent.conf").write_text("[broker]\nidle_timeout = 10m\n")
+    agent = start.agent(root=str(tmp_path / "r"))
     peers = [Peer(agent.url) for _ in range(100)]
     for i, p in enumerate(peers):
         p.send(json.dumps(request("Demo", "echo", i, replyto=p.replyto)))
