@@ -86,10 +86,11 @@ static void print_links(struct buf *out)
 /* What the words so far, taken for an address and options, lead to. */
 static void print_methods(struct buf *out)
 {
-	buf_puts(out, "_gofer_methods()\n{\n"
-	              "\t\"${COMP_WORDS[@]:0:COMP_CWORD}\" --describe -w 2 2>/dev/null"
-	              " | sed 's/(.*//'\n"
-	              "}\n\n");
+	buf_puts(out,
+	         "_gofer_methods()\n{\n"
+	         "\t\"${COMP_WORDS[@]:0:COMP_CWORD}\" --describe -w 2 2>/dev/null"
+	         " | sed 's/(.*//'\n"
+	         "}\n\n");
 }
 
 void completion_print_bash(struct buf *out)
