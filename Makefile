@@ -10,7 +10,7 @@
 #   make lint            formatting, static analysis, and who may include whom
 #   make fuzz            FUZZ_RUNS executions of each fuzz target (clang's libFuzzer)
 #   make coverage        how many lines the tests reach
-#   make bench           speed and memory, beside others measured in the same run
+#   make bench           speed and memory, beside others measured in the same run; BENCH="latency"
 #   make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc
 #   make deps            only what the build needs
 #   make clean           removes what was built, but for the libraries in build/deps
@@ -180,7 +180,7 @@ coverage: coverage-deps
 		tools/coverage $(BUILD)/$(LINK)-coverage $(DIRS); exit $$status
 
 bench: all bench-deps
-	@test/bench/run
+	@test/bench/run $(BENCH)
 
 # --- installing -----------------------------------------------------------------------
 

@@ -99,7 +99,8 @@ void receiver_close(struct receiver *r);
 enum outcome {
 	OUTCOME_ACCEPTED,
 	OUTCOME_REJECTED, /* will never do; a broker may dead-letter it */
-	OUTCOME_RELEASED, /* not taken; as if never delivered. On sending also: nobody is at that address */
+	OUTCOME_RELEASED, /* not taken; as if never delivered. On sending: nobody is at that address, or,
+	                   * where `why` is GOFER_FULL, there is no room: it may be sent again */
 	OUTCOME_MODIFIED, /* failed; delivery-count goes up */
 	OUTCOME_LOST,     /* sending: nobody can say, the connection is gone for good */
 };

@@ -122,6 +122,7 @@ static const struct dialect dialects[] = {
 	{
 		.product = "gofer",
 		.relay = true,
+		.tells_full = true,
 		.dynamic = true,
 		.qmf = true,
 		.durability = true,

@@ -27,6 +27,8 @@ struct dialect {
 	                      * shows that the node is missing, or when there is somebody to take it */
 	bool probe;        /* not even a sender's attach shows it: a receiver's does */
 	bool plain_outcomes; /* `modified` is not to be sent: `released` instead */
+	bool tells_full; /* says `modified` of a message that there is no room for now, to a sender
+	                      * whose source lists that outcome; `released`: nobody is there */
 
 	bool dynamic;  /* makes temporary queues; otherwise one of ours is made, and stays behind */
 	bool qmf;      /* queues are made and bound by QMF */

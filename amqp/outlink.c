@@ -134,16 +134,33 @@ static enum gofer_err spell(struct outlink *l, bool probe, struct buf *node, str
 	return err;
 }
 
+static void put_symbol(pn_data_t *data, const char *text)
+{
+	pn_data_put_symbol(data, pn_bytes(strlen(text), text));
+}
+
+static void list_outcomes(pn_data_t *outcomes)
+{
+	pn_data_put_array(outcomes, false, PN_SYMBOL);
+	pn_data_enter(outcomes);
+	put_symbol(outcomes, "amqp:accepted:list");
+	put_symbol(outcomes, "amqp:rejected:list");
+	put_symbol(outcomes, "amqp:released:list");
+	put_symbol(outcomes, "amqp:modified:list");
+	pn_data_exit(outcomes);
+}
+
 static void set_termini(struct outlink *l, bool probe, const char *node)
 {
 	pn_link_t *link = l->endpoint.link;
-	const char *capability = l->endpoint.client->dialect->capability;
+	const struct dialect *dialect = l->endpoint.client->dialect;
 	pn_terminus_t *terminus = probe ? pn_link_source(link) : pn_link_target(link);
 
 	pn_terminus_set_address(terminus, node);
-	if (node && capability)
-		pn_data_put_symbol(pn_terminus_capabilities(terminus),
-		                   pn_bytes(strlen(capability), capability));
+	if (node && dialect->capability)
+		put_symbol(pn_terminus_capabilities(terminus), dialect->capability);
+	if (!probe && dialect->tells_full)
+		list_outcomes(pn_terminus_outcomes(pn_link_source(link)));
 }
 
 static void attach(struct outlink *l, bool probe)
@@ -258,7 +275,7 @@ void outlink_add(struct outlink *l, struct send *m)
 
 /* --- outcomes ---------------------------------------------------------------------------- */
 
-static void explain_rejected(struct send *m, pn_delivery_t *delivery, struct error *why)
+static void explain_rejected(const struct send *m, pn_delivery_t *delivery, struct error *why)
 {
 	pn_condition_t *condition = pn_disposition_condition(pn_delivery_remote(delivery));
 
@@ -266,9 +283,24 @@ static void explain_rejected(struct send *m, pn_delivery_t *delivery, struct err
 	error_prefix(why, "%s", m->address);
 }
 
+/* It may be a delivery that has failed, or one that there was no room for. */
+static enum outcome explain_modified(const struct outlink *l, const struct send *m,
+                                     pn_delivery_t *delivery, struct error *why)
+{
+	pn_disposition_t *remote = pn_delivery_remote(delivery);
+
+	if (!l->endpoint.client->dialect->tells_full || pn_disposition_is_failed(remote) ||
+	    pn_disposition_is_undeliverable(remote)) {
+		error_set(why, GOFER_FAILED, "%s: the message could not be delivered", m->address);
+		return OUTCOME_MODIFIED;
+	}
+	error_set(why, GOFER_FULL, "there is no room at this address now: %s", m->address);
+	return OUTCOME_RELEASED;
+}
+
 /* False: not over yet. */
-static bool outcome_of(struct send *m, pn_delivery_t *delivery, enum outcome *outcome,
-                       struct error *why)
+static bool outcome_of(const struct outlink *l, const struct send *m, pn_delivery_t *delivery,
+                       enum outcome *outcome, struct error *why)
 {
 	switch (pn_delivery_remote_state(delivery)) {
 	case PN_REJECTED:
@@ -280,10 +312,7 @@ static bool outcome_of(struct send *m, pn_delivery_t *delivery, enum outcome *ou
 		error_set(why, GOFER_NOTFOUND, "nobody takes messages at this address now: %s",
 		          m->address);
 		return true;
-	case PN_MODIFIED:
-		*outcome = OUTCOME_MODIFIED;
-		error_set(why, GOFER_FAILED, "%s: the message could not be delivered", m->address);
-		return true;
+	case PN_MODIFIED: *outcome = explain_modified(l, m, delivery, why); return true;
 	case PN_ACCEPTED: *outcome = OUTCOME_ACCEPTED; return true;
 	default:
 		/* Who settles without a word has it. */
@@ -315,7 +344,7 @@ static void on_delivery(struct endpoint *e, pn_delivery_t *delivery)
 		client_violation(e->client, "it sent a message on a link that sends to it");
 		return;
 	}
-	if ((void *)m == &settled_context || !outcome_of(m, delivery, &outcome, &why))
+	if ((void *)m == &settled_context || !outcome_of(l, m, delivery, &outcome, &why))
 		return;
 	pn_delivery_set_context(delivery, &settled_context);
 	pn_delivery_settle(delivery);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "amqp/map.h"
 #include "amqp/message.h"
 #include "broker/link.h"
 #include "core/log.h"
@@ -19,6 +20,7 @@ struct link_in {
 	struct slice address;     /* of an exchange or the management; data NULL: another kind */
 	size_t assembling;
 	size_t largest; /* message so far */
+	bool modifies;  /* its source has the outcome `modified` */
 	char text[];    /* of `address` */
 };
 
@@ -79,6 +81,11 @@ static const struct verdict {
 	{GOFER_NOMEM, PN_RELEASED}, {GOFER_INVALID, PN_REJECTED},  {GOFER_PROTOCOL, PN_REJECTED},
 };
 
+static bool is_passing(enum gofer_err err)
+{
+	return err == GOFER_FULL || err == GOFER_NOMEM;
+}
+
 static uint64_t state_of(enum gofer_err err)
 {
 	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
@@ -87,9 +94,12 @@ static uint64_t state_of(enum gofer_err err)
 	return PN_RELEASED;
 }
 
-static void settle(pn_delivery_t *delivery, enum gofer_err err, const struct error *why)
+/* Who knows `modified` is told by it that there is no room: the message may be sent again. To others
+ * that is the same as that nobody is there. */
+static void settle(const struct link_in *in, pn_delivery_t *delivery, enum gofer_err err,
+                   const struct error *why)
 {
-	uint64_t state = state_of(err);
+	uint64_t state = in->modifies && is_passing(err) ? PN_MODIFIED : state_of(err);
 	pn_condition_t *condition;
 
 	if (state == PN_REJECTED) {
@@ -151,7 +161,7 @@ static void receive(struct link_in *in, pn_delivery_t *delivery)
 	blob_unref(blob);
 	if (err)
 		log_debug("broker", "%s: not taken: %s", in->link.peer->name, why.text);
-	settle(delivery, err, &why);
+	settle(in, delivery, err, &why);
 }
 
 static void assembled(struct link_in *in, size_t size)
@@ -262,6 +272,20 @@ static void answer(pn_link_t *pn, const struct node *owned)
 	pn_link_set_rcv_settle_mode(pn, PN_RCV_FIRST);
 }
 
+static bool lists_modified(pn_data_t *outcomes)
+{
+	bool found = false;
+
+	pn_data_rewind(outcomes);
+	if (!pn_data_next(outcomes) || pn_data_type(outcomes) != PN_ARRAY)
+		return false;
+	pn_data_enter(outcomes);
+	while (!found && pn_data_next(outcomes))
+		found = map_equals(pn_data_get_bytes(outcomes), "amqp:modified:list");
+	pn_data_rewind(outcomes);
+	return found;
+}
+
 static void start(struct peer *p, pn_link_t *pn, struct link_in *in, const struct address *to,
                   bool owned)
 {
@@ -270,6 +294,7 @@ static void start(struct peer *p, pn_link_t *pn, struct link_in *in, const struc
 	if (to->node && to->node->kind == NODE_QUEUE)
 		queue_enter(to->node->queue, &in->producer);
 	in->owned = owned ? to->node : NULL;
+	in->modifies = lists_modified(pn_terminus_outcomes(pn_link_remote_source(pn)));
 	answer(pn, in->owned);
 	pn_link_set_max_message_size(pn, p->server->hub->message_bytes);
 	pn_link_open(pn);

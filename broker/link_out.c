@@ -217,6 +217,7 @@ static void start(struct peer *p, pn_link_t *pn, struct node *node, bool owned)
 	}
 	link_init(&out->link, p, pn, &out_ops);
 	out->consumer.ops = &consumer_ops;
+	out->consumer.largest = pn_link_remote_max_message_size(pn);
 	out->owned = owned ? node : NULL;
 	out->settles = pn_link_remote_snd_settle_mode(pn) == PN_SND_SETTLED;
 	answer(pn, out);

@@ -263,6 +263,11 @@ static bool is_expired(const struct entry *e)
 	return e->blob->expires_ms && blob_is_expired(e->blob, clock_monotonic_ms());
 }
 
+static bool suits(const struct entry *e, const struct consumer *c)
+{
+	return (!c->largest || e->blob->size <= c->largest) && (!e->refusals || !is_refused(e, c));
+}
+
 /* The first that waits and that `c` may have. */
 static struct entry *first_for(struct queue *q, const struct consumer *c)
 {
@@ -272,7 +277,7 @@ static struct entry *first_for(struct queue *q, const struct consumer *c)
 		next = TAILQ_NEXT(e, link);
 		if (is_expired(e))
 			drop_waiting(q, e);
-		else if (!e->refusals || !is_refused(e, c))
+		else if (suits(e, c))
 			return e;
 	}
 	return NULL;

@@ -68,6 +68,7 @@ struct consumer_ops {
 
 struct consumer {
 	const struct consumer_ops *ops;
+	size_t largest; /* it gets no message of more bytes: those are left to others; 0: any */
 	/* the queue's */
 	struct queue *queue; /* NULL: in none */
 	TAILQ_ENTRY(consumer) link, turn;

@@ -266,21 +266,27 @@ static enum gofer_err start_watchdog(struct process *p)
 	return GOFER_OK;
 }
 
-static enum gofer_err start(struct process *p, const struct settings *settings, struct error *error)
+/* Before there is a pid file: whoever has read it may send a signal. */
+static enum gofer_err listen_to_signals(struct process *p, struct error *error)
 {
 	static const int signums[] = {SIGTERM, SIGINT, SIGHUP};
 
 	p->loop = loop_new(error);
 	if (!p->loop)
 		return GOFER_FAILED;
-	p->agent = agent_new(p->loop, settings, &events, p, error);
-	if (!p->agent)
-		return error->code ? error->code : GOFER_FAILED;
 	for (size_t i = 0; i < sizeof signums / sizeof *signums; i++) {
 		p->signals[i] = loop_signal_new(p->loop, signums[i], on_signal, p);
 		if (!p->signals[i])
 			return error_set(error, GOFER_NOMEM, "out of memory");
 	}
+	return GOFER_OK;
+}
+
+static enum gofer_err start(struct process *p, const struct settings *settings, struct error *error)
+{
+	p->agent = agent_new(p->loop, settings, &events, p, error);
+	if (!p->agent)
+		return error->code ? error->code : GOFER_FAILED;
 	if (start_watchdog(p))
 		return error_set(error, GOFER_NOMEM, "out of memory");
 	return GOFER_OK;
@@ -319,8 +325,9 @@ static int run_locked(struct process *p, const struct settings *settings)
 	struct error error = ERROR_NONE;
 	int lock;
 
-	if (daemon_lock(settings->run, &lock, &error)) {
+	if (listen_to_signals(p, &error) || daemon_lock(settings->run, &lock, &error)) {
 		fprintf(stderr, PROGRAM ": %s\n", error.text);
+		finish(p);
 		return exit_code_of(error.code);
 	}
 	int code = run_agent(p, settings);

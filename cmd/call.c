@@ -11,6 +11,7 @@
 
 #define TTL_MAX_S 4294967 /* what AMQP's milliseconds can hold */
 #define LATENCY_REPEAT 1000
+#define DESCRIBE "Admin.help" /* what every gofer agent answers */
 
 #define OFFSET(field) offsetof(struct call_options, field)
 
@@ -84,6 +85,8 @@ static const struct option_spec specs[] = {
 	 .max = 10000, .given = OFFSET(concurrency_given), .help = "so many calls at a time"},
 	{.name = "latency", .kind = OPTION_FLAG, .offset = OFFSET(latency),
 	 .help = "repeat (1000 times without -n), and print the latency's distribution too"},
+	{.name = "describe", .kind = OPTION_FLAG, .offset = OFFSET(describe),
+	 .help = "print what can be called at the address: methods and functions, a line each"},
 	{.name = "listen", .kind = OPTION_TEXT, .offset = OFFSET(listen), .argument = "ADDRESS",
 	 .help = "call nothing: print the replies that arrive at this address"},
 	{.name = "count", .kind = OPTION_INTEGER, .offset = OFFSET(count), .argument = "COUNT",
@@ -131,7 +134,7 @@ static enum gofer_err take_address(struct call_options *o, int *argc, char ***ar
                                    struct error *error)
 {
 	bool word = *argc > 0 && !o->address_given &&
-		(!o->address || !(o->target || call_args_is_target(**argv)));
+		(!o->address || o->describe || !(o->target || call_args_is_target(**argv)));
 
 	if (word) {
 		o->address = **argv;
@@ -147,8 +150,11 @@ static enum gofer_err take_address(struct call_options *o, int *argc, char ***ar
 static enum gofer_err take_target(struct call_options *o, struct call_args *args, int *argc,
                                   char ***argv, struct error *error)
 {
-	const char *target = o->target;
+	const char *target = o->describe ? DESCRIBE : o->target;
 
+	if (o->describe && *argc > 0)
+		return error_set(error, GOFER_INVALID,
+		                 "--describe calls nothing else: \"%.60s\" is too much", **argv);
 	if (!target && *argc > 0) {
 		target = **argv;
 		++*argv;
@@ -189,6 +195,8 @@ static enum gofer_err check(struct call_options *o, struct error *error)
 		{o->listen && !*o->listen, "--listen: the address is empty"},
 		{o->count && !o->listen, "--count goes with --listen"},
 		{o->until_done && !o->listen, "--until-done goes with --listen"},
+		{o->describe && (o->listen || o->reply || o->wait <= 0 || o->repeat || o->target),
+	         "--describe is a call of its own: without -t, -n, -r, -w 0 and --listen"},
 		{o->user && !o->password && !o->password_file,
 	         "--user needs a password: --password-file, GOFER_PASSWORD"},
 		{o->clientkey && !o->clientcert, "--clientkey goes with --clientcert"},

@@ -28,7 +28,7 @@ struct call_options {
 	double wait, ttl;
 	long long repeat, concurrency, count;
 	bool no_host_validation, durable, no_durable, no_cancel;
-	bool json, jsonl, trace, quiet, latency;
+	bool json, jsonl, trace, quiet, latency, describe;
 	bool address_given, wait_given, repeat_given, concurrency_given;
 	bool secret_file_given, password_file_given;
 };

@@ -4,17 +4,19 @@
 #include <string.h>
 
 #include "cmd/call.h"
-#include "cmd/show.h"
+#include "cmd/describe.h"
 #include "cmd/exit_codes.h"
 #include "cmd/output.h"
 #include "cmd/progress.h"
 #include "cmd/session.h"
+#include "cmd/show.h"
 
 #define WINDOW 64
 #define CANCEL_WAIT_S 1
+#define FULL_RETRY_S 0.2
 #define HAND_OVER_WAIT_S 90 /* for the broker to take a request that is not waited for */
 
-enum stage { STAGE_NEW, STAGE_SENT, STAGE_ACCEPTED, STAGE_STARTED, STAGE_CANCELLING };
+enum stage { STAGE_NEW, STAGE_FULL, STAGE_SENT, STAGE_ACCEPTED, STAGE_STARTED, STAGE_CANCELLING };
 
 struct one {
 	const struct call_job *job;
@@ -22,6 +24,7 @@ struct one {
 	struct session *session;
 	struct call_request request, cancel;
 	struct progress *progress;
+	struct loop_timer *retry;
 	char *replyto;
 	enum stage stage;
 };
@@ -40,6 +43,46 @@ static void send_request(struct one *one, struct call_request *request)
 		             error_name(err));
 }
 
+static void send_call(struct one *one)
+{
+	one->stage = STAGE_SENT;
+	send_request(one, &one->request);
+}
+
+static void on_retry(void *context)
+{
+	struct one *one = context;
+
+	if (one->stage == STAGE_FULL)
+		send_call(one);
+}
+
+/* Where there is no room, there may be some in time. */
+static void on_outcome(void *context, enum outcome outcome, const struct error *why)
+{
+	struct one *one = context;
+
+	if (outcome != OUTCOME_RELEASED || !why || why->code != GOFER_FULL ||
+	    one->stage != STAGE_SENT) {
+		session_on_outcome(one->session, outcome, why);
+		return;
+	}
+	one->stage = STAGE_FULL;
+	loop_timer_start(one->retry, FULL_RETRY_S, 0);
+}
+
+static void begin_call(struct one *one, const char *replyto)
+{
+	one->retry = loop_timer_new(session_loop(one->session), on_retry, one);
+	if (!one->retry || call_request_init(&one->request, one->job, replyto)) {
+		fail_nomem(one);
+		return;
+	}
+	one->request.on_outcome = on_outcome;
+	one->request.context = one;
+	send_call(one);
+}
+
 /* --- a call that is waited for ----------------------------------------------------------- */
 
 static void on_ready(void *context, const char *replyto)
@@ -47,16 +90,13 @@ static void on_ready(void *context, const char *replyto)
 	struct one *one = context;
 
 	one->replyto = strdup(replyto);
-	if (!one->replyto || call_request_init(&one->request, one->job, one->replyto)) {
+	if (!one->replyto) {
 		fail_nomem(one);
 		return;
 	}
 	one->progress = progress_new(session_loop(one->session), one->options->quiet);
 	session_set_progress(one->session, one->progress);
-	one->stage = STAGE_SENT;
-	one->request.on_outcome = session_on_outcome;
-	one->request.context = one->session;
-	send_request(one, &one->request);
+	begin_call(one, one->replyto);
 }
 
 static void set_stage(struct one *one, enum stage stage, const char *name)
@@ -107,6 +147,30 @@ static void print_every(struct one *one, const struct reply *reply)
 	output_flush();
 }
 
+/* False: it has none of what an agent's description has. */
+static bool print_description(const struct reply *reply)
+{
+	const char *help = json_string(reply->retval);
+	struct buf lines = BUF_INIT;
+
+	if (help)
+		describe_print(&lines, help);
+	if (!lines.size) {
+		buf_release(&lines);
+		return false;
+	}
+	output_take(&lines);
+	output_flush();
+	return true;
+}
+
+static int print_result(const struct call_options *o, const struct reply *reply)
+{
+	if (o->describe && !o->json && reply->kind == REPLY_RETURNED && print_description(reply))
+		return EXIT_CODE_OK;
+	return show_result(reply, o->json && !o->jsonl, o->trace);
+}
+
 static void take_result(struct one *one, const struct reply *reply)
 {
 	const struct call_options *o = one->options;
@@ -114,7 +178,7 @@ static void take_result(struct one *one, const struct reply *reply)
 
 	progress_clear(one->progress);
 	if (!o->jsonl || code != EXIT_CODE_OK)
-		code = show_result(reply, o->json && !o->jsonl, o->trace);
+		code = print_result(o, reply);
 	session_end(one->session, one->stage == STAGE_CANCELLING ? EXIT_CODE_INTERRUPTED : code);
 }
 
@@ -176,6 +240,7 @@ static void on_timeout(void *context)
 {
 	static const char *const last[] = {
 		[STAGE_NEW] = "",
+		[STAGE_FULL] = ": there is no room for the request on the agent's queue",
 		[STAGE_SENT] = ": the request was sent, and no agent has taken it up",
 		[STAGE_ACCEPTED] = ": the agent has accepted the request, and not started it",
 		[STAGE_STARTED] = ": the method has been started, and has not ended",
@@ -193,7 +258,7 @@ static void on_interrupt(void *context)
 {
 	struct one *one = context;
 
-	if (one->stage == STAGE_NEW || one->options->no_cancel) {
+	if (one->stage <= STAGE_FULL || one->options->no_cancel) {
 		session_end(one->session, EXIT_CODE_INTERRUPTED);
 		return;
 	}
@@ -211,7 +276,7 @@ static const char *on_lost(void *context)
 {
 	struct one *one = context;
 
-	return one->stage == STAGE_NEW ? "" : "; the request was sent, its outcome is unknown";
+	return one->stage <= STAGE_FULL ? "" : "; the request was sent, its outcome is unknown";
 }
 
 /* --- a call that is not ------------------------------------------------------------------ */
@@ -221,14 +286,7 @@ static void on_ready_to_leave(void *context, const char *replyto)
 	struct one *one = context;
 
 	(void)replyto;
-	if (call_request_init(&one->request, one->job, one->options->reply)) {
-		fail_nomem(one);
-		return;
-	}
-	one->stage = STAGE_SENT;
-	one->request.on_outcome = session_on_outcome;
-	one->request.context = one->session;
-	send_request(one, &one->request);
+	begin_call(one, one->options->reply);
 }
 
 static void on_sent(void *context)
@@ -301,6 +359,7 @@ int call_one(const struct call_job *job)
 	one.session = session_new(&options, wait ? &waiting : &leaving, &one, &code);
 	if (one.session)
 		code = session_run(one.session);
+	loop_timer_free(one.retry);
 	progress_free(one.progress);
 	session_free(one.session);
 	call_request_release(&one.request);

@@ -83,6 +83,16 @@ static void print_links(struct buf *out)
 	buf_putc(out, '\n');
 }
 
+/* What the words so far, taken for an address and options, lead to. */
+static void print_methods(struct buf *out)
+{
+	buf_puts(out,
+	         "_gofer_methods()\n{\n"
+	         "\t\"${COMP_WORDS[@]:0:COMP_CWORD}\" --describe -w 2 2>/dev/null"
+	         " | sed 's/(.*//'\n"
+	         "}\n\n");
+}
+
 void completion_print_bash(struct buf *out)
 {
 	buf_puts(out, "# Made by: gofer help --completion bash\n\n_gofer_commands=\"");
@@ -92,6 +102,7 @@ void completion_print_bash(struct buf *out)
 	print_function(out, "_gofer_options", "\"$1\"", print_options);
 	print_function(out, "_gofer_words", "\"$1\"", print_words);
 	print_function(out, "_gofer_value", "\"$1:$2\"", print_values);
+	print_methods(out);
 	buf_puts(
 		out,
 		"_gofer()\n{\n"
@@ -119,9 +130,11 @@ void completion_print_bash(struct buf *out)
 		"\t\tif [ \"$COMP_CWORD\" = \"$first\" ]; then\n"
 		"\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$(_gofer_words \"$command\")\""
 		" -- \"$current\")\n"
-		"\t\telse\n"
-		"\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
-		"\t\tfi ;;\n"
+		"\t\telif [ \"$command\" = call ] || [ \"$command\" = rmi ]; then\n"
+		"\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$(_gofer_methods)\" -- \"$current\")\n"
+		"\t\tfi\n"
+		"\t\t[ ${#COMPREPLY[@]} -gt 0 ] || [ \"$COMP_CWORD\" = \"$first\" ] ||\n"
+		"\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$current\") ;;\n"
 		"\tesac\n"
 		"}\n\n");
 	print_links(out);

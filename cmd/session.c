@@ -219,7 +219,7 @@ void session_on_outcome(void *context, enum outcome outcome, const struct error 
 			s->events->on_sent(s->context);
 		return;
 	}
-	if (outcome == OUTCOME_RELEASED || (why && why->code == GOFER_NOTFOUND))
+	if (why ? why->code == GOFER_NOTFOUND : outcome == OUTCOME_RELEASED)
 		session_fail(s, EXIT_CODE_UNREACHABLE, "no such address: %s", address);
 	else
 		session_fail(s, why ? code_of(why) : EXIT_CODE_UNREACHABLE,

@@ -52,7 +52,7 @@ show_terminal() {
 	printf '%s$ gofer %s%s\n' "$bold" "$*" "$plain"
 	TERM=xterm NO_COLOR='' script -qec "$GOFER $*" /dev/null </dev/null |
 		tr '\r' '\n' | sed "s/$(printf '\033')\[K//g; /^\$/d" | tee "$dir/shown"
-	grep -q '##\] 100%' "$dir/shown" || { echo "demo: no progress bar" >&2; failed=1; }
+	grep -q '\[##*-*\] [0-9]*%' "$dir/shown" || { echo "demo: no progress bar" >&2; failed=1; }
 }
 
 # A port that is in use makes the agent exit; another one is tried then.

@@ -120,6 +120,14 @@ class Frames:
         self.frame(0x12, name, uint(handle), False, None, None, source, target, None, None,
                    uint(0))
 
+    def attach_receiver(self, name, address, handle=0, largest=None):
+        self.frame(0x12, name, uint(handle), True, None, None, described(0x28, address),
+                   described(0x29, name), None, None, None, largest and ulong(largest))
+
+    def credit(self, credit, count=0, handle=0, drain=False):
+        self.frame(0x13, uint(0), uint(1000), uint(0), uint(1000), uint(handle), uint(count),
+                   uint(credit), None, drain)
+
     def transfer(self, number, payload, handle=0, more=False):
         self.frame(0x14, uint(handle), uint(number), struct.pack(">I", number), uint(0),
                    False, more, payload=payload)

@@ -7,10 +7,10 @@ import sys
 import time
 
 import pytest
-from proton import Message
+from proton import Message, uint
 from proton.reactor import AtMostOnce
 
-from broker_peer import NEVER, bodies, connect, flush, nothing_comes, outcome, relay, send
+from broker_peer import Frames, NEVER, bodies, connect, flush, nothing_comes, outcome, relay, send
 from peers import SLOW
 
 
@@ -229,6 +229,44 @@ def test_a_message_too_large(start):
     assert "message-size-exceeded" in str(e.value)
     again = connection.create_sender("q")
     assert outcome(lambda: again.send(Message(body="still here"))) == "accepted"
+
+
+def test_a_receiver_of_small_messages(connection, broker):
+    """What its attach says that it can't take waits for others, and holds up nothing."""
+    send(connection, "q", "large" * 100, "small")
+    frames = Frames(broker.port)
+    frames.open()
+    frames.attach_receiver("modest", "q", largest=100)
+    frames.read(b"modest")
+    frames.credit(10)
+    assert b"largelarge" not in frames.read(b"small")
+    frames.credit(10, count=1, drain=True)  # whose answer comes behind all that there is
+    flow = b"\x00\x53\x13"
+    frames.buffer = b""
+    assert b"largelarge" not in frames.read(flow)
+    assert bodies(connection.create_receiver("q", credit=1), 1) == ["large" * 100]
+    frames.close()
+
+
+def test_a_session_that_ends_gives_back(connection, broker):
+    """Its connection goes on, and so may the next session on the same channel."""
+    send(connection, "q", "x")
+    frames = Frames(broker.port)
+    frames.open()
+    for _ in range(3):
+        frames.attach_receiver("again", "q")
+        frames.read(b"again")
+        frames.credit(1)
+        frames.read(b"\xa1\x01x")
+        frames.buffer = b""
+        frames.frame(0x17)
+        frames.read(b"\x00\x53\x17")
+        frames.buffer = b""
+        frames.frame(0x11, None, uint(0), uint(100), uint(100))
+    receiver = connection.create_receiver("q", credit=1)
+    assert receiver.receive().delivery_count == 3
+    receiver.accept()
+    frames.close()
 
 
 def test_many_messages_from_many(broker):

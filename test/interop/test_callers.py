@@ -100,6 +100,17 @@ def test_reply_comes_in_the_section_of_its_request(agent, kind):
     assert [r["correlation_id"] for r in replies] == [body["sn"]] * 3
 
 
+def test_rhea_caller_sees_progress_exceptions_and_rejections(agent):
+    def texts(body):
+        return [json.loads(r["text"]) for r in rhea_call(agent, body)]
+    replies = texts(request("Demo", "count", 2, data={"task": 1}))
+    assert statuses(replies) == ["accepted", "started", "progress", "progress", "result"]
+    assert replies[-1]["result"] == {"retval": 2} and replies[-1]["data"] == {"task": 1}
+    assert texts(request("Demo", "fail", "no luck"))[-1]["result"]["xargs"] == ["no luck"]
+    replies = texts(request("Demo", "hello", version="1.0"))
+    assert statuses(replies) == ["rejected"] and replies[0]["code"] == "model.version"
+
+
 def test_reply_to_of_the_message_stands_in_for_replyto(peer):
     body = request("Demo", "echo", "x")
     del body["replyto"]
@@ -139,7 +150,10 @@ def test_result_is_as_durable_as_its_request(peer):
         assert [m.durable for m in got] == [False, False, durable]
 
 
-def test_hundred_callers_at_once(agent):
+def test_hundred_callers_at_once(start, tmp_path):
+    (tmp_path / "r/etc/gofer").mkdir(parents=True)  # the first is silent while the others come
+    (tmp_path / "r/etc/gofer/agent.conf").write_text("[broker]\nidle_timeout = 10m\n")
+    agent = start.agent(root=str(tmp_path / "r"))
     peers = [Peer(agent.url) for _ in range(100)]
     for i, p in enumerate(peers):
         p.send(json.dumps(request("Demo", "echo", i, replyto=p.replyto)))

@@ -50,7 +50,7 @@ static void test_progress_is_bounded(void **state)
 {
 	struct fixture *f = fixture_new();
 	struct reply reply;
-	uint64_t until = clock_monotonic_ms() + 10000;
+	uint64_t until = clock_monotonic_ms() + 60000; /* under a sanitizer, on a busy machine */
 	size_t n = EXECUTION_PROGRESS_MAX;
 
 	(void)state;

@@ -270,6 +270,47 @@ static void too_late_for_the_room(void **state)
 	rig_stop(&c);
 }
 
+static pn_link_t *sender_with_outcomes(struct rig_client *c, const char *name)
+{
+	static const char *const names[] = {"amqp:accepted:list", "amqp:modified:list"};
+	pn_link_t *link = pn_sender(c->session, name);
+	pn_data_t *outcomes = pn_terminus_outcomes(pn_link_source(link));
+
+	pn_data_put_array(outcomes, false, PN_SYMBOL);
+	pn_data_enter(outcomes);
+	for (size_t i = 0; i < 2; i++)
+		pn_data_put_symbol(outcomes, pn_bytes(strlen(names[i]), names[i]));
+	pn_data_exit(outcomes);
+	pn_link_open(link);
+	rig_act(c);
+	return link;
+}
+
+/* Whoever lists `modified` in its source learns that there is no room; others that it is released. */
+static void full_is_told_apart(void **state)
+{
+	struct rig_client c;
+	pn_link_t *knows, *plain;
+	pn_delivery_t *sent;
+
+	(void)state;
+	rig_open(&c);
+	rig_receiver(&c, "in", "q", 0);
+	knows = sender_with_outcomes(&c, "knows");
+	plain = rig_sender(&c, "plain", NULL);
+	for (int i = 0; i < RIG_QUEUE_MESSAGES; i++)
+		rig_send_text(&c, plain, "q", NULL, "x");
+	sent = rig_send_text(&c, knows, "q", NULL, "y");
+	assert_int_equal(pn_delivery_remote_state(sent), PN_MODIFIED);
+	assert_false(pn_disposition_is_failed(pn_delivery_remote(sent)));
+	assert_false(pn_disposition_is_undeliverable(pn_delivery_remote(sent)));
+	sent = rig_send_text(&c, knows, "nobody", NULL, "y");
+	assert_int_equal(pn_delivery_remote_state(sent), PN_RELEASED);
+	sent = rig_send_text(&c, plain, "q", NULL, "y");
+	assert_int_equal(pn_delivery_remote_state(sent), PN_RELEASED);
+	rig_stop(&c);
+}
+
 static void relayed(void **state)
 {
 	struct rig_client c;
@@ -689,6 +730,7 @@ int main(void)
 		TEST(drained),
 		TEST(back_pressure),
 		TEST(too_late_for_the_room),
+		TEST(full_is_told_apart),
 		TEST(relayed),
 		TEST(no_message),
 		TEST(too_large),

@@ -399,6 +399,32 @@ static void refused_goes_to_another(void **state)
 
 /* --- bounds ------------------------------------------------------------------------------ */
 
+static void too_large_is_left_to_others(void **state)
+{
+	struct taker small = taker(), any = taker();
+	struct blob *large = blob_new(200);
+
+	(void)state;
+	assert_non_null(large);
+	large->data[0] = 'L';
+	small.consumer.largest = 199;
+	queue_join(q, &small.consumer);
+	queue_credit(&small.consumer, 10);
+	put("a");
+	assert_int_equal(queue_put(q, large, false), GOFER_OK);
+	blob_unref(large);
+	put("b");
+	expect_got(&small, "ab");
+	queue_join(q, &any.consumer);
+	queue_credit(&any.consumer, 10);
+	expect_got(&any, "L");
+	queue_leave(&any.consumer);
+	small.consumer.largest = 200;
+	queue_credit(&small.consumer, 10);
+	expect_got(&small, "abL");
+	queue_leave(&small.consumer);
+}
+
 static void full_by_count(void **state)
 {
 	struct taker a = taker();
@@ -595,6 +621,7 @@ int main(void)
 		TEST(failed_counts),
 		TEST(leaving_returns_what_is_held_as_failed),
 		TEST(refused_goes_to_another),
+		TEST(too_large_is_left_to_others),
 		TEST(full_by_count),
 		TEST(full_by_bytes),
 		TEST(settled_messages_may_exceed_the_bound),

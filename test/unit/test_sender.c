@@ -305,8 +305,8 @@ static void every_outcome(void **state)
 		{PN_ACCEPTED, OUTCOME_ACCEPTED, GOFER_OK},
 		{PN_REJECTED, OUTCOME_REJECTED, GOFER_FAILED},
 		{PN_RELEASED, OUTCOME_RELEASED, GOFER_NOTFOUND},
-		{PN_MODIFIED, OUTCOME_MODIFIED, GOFER_FAILED},
-		{0, OUTCOME_ACCEPTED, GOFER_OK}, /* settled without a word */
+		{PN_MODIFIED, OUTCOME_RELEASED, GOFER_FULL}, /* for it was told to do so */
+		{0, OUTCOME_ACCEPTED, GOFER_OK},             /* settled without a word */
 	};
 	struct client_fixture f;
 
@@ -326,6 +326,24 @@ static void every_outcome(void **state)
 		assert_int_equal(sent.why.code, cases[i].code);
 		assert_true(!sent.why.code || strstr(sent.why.text, "q"));
 	}
+	client_fixture_release(&f);
+}
+
+static void modified_by_others_is_a_failure(void **state)
+{
+	struct client_fixture f;
+	struct sent sent = {0};
+
+	(void)state;
+	client_fixture_init(&f, "other");
+	f.server.relay = true;
+	f.server.nodes[0] = (struct fake_server_node){.address = "", .hold = true};
+	client_fixture_up(&f);
+	send_text(&f, &sent, "q", "x");
+	UNTIL(f.loop, f.server.count == 1);
+	fake_server_settle(&f.server, 0, PN_MODIFIED);
+	await(&f, &sent, OUTCOME_MODIFIED);
+	assert_int_equal(sent.why.code, GOFER_FAILED);
 	client_fixture_release(&f);
 }
 
@@ -730,6 +748,7 @@ int main(void)
 		cmocka_unit_test(a_denied_address),
 		cmocka_unit_test(an_attach_that_is_not_answered),
 		cmocka_unit_test(every_outcome),
+		cmocka_unit_test(modified_by_others_is_a_failure),
 		cmocka_unit_test(an_outcome_in_two_steps),
 		cmocka_unit_test(too_large_for_the_broker),
 		cmocka_unit_test(a_poisonous_message),
