@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/control.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,17 +254,41 @@ static enum gofer_err cancel_all(const struct operation *o, struct cJSON *list, 
 	return criteria ? cancel_some(o->control, criteria, list, error) : GOFER_OK;
 }
 
+/* What was cancelled is so in the journal before it is told. */
+struct cancelled {
+	struct journal_wait wait;
+	struct management_call *call;
+	struct cJSON *list;
+};
+
+static void on_written(struct journal_wait *wait, enum gofer_err result)
+{
+	struct cancelled *c = (struct cancelled *)((char *)wait - offsetof(struct cancelled, wait));
+
+	if (result)
+		log_warning(PACKAGE, "the journal does not have all cancellations yet: %s",
+		            error_name(result));
+	management_answer_take(c->call, 0, c->list);
+	free(c);
+}
+
 static void cancel(const struct operation *o)
 {
 	struct cJSON *list = cJSON_CreateArray();
+	struct cancelled *c = calloc(1, sizeof *c);
 	struct error error = {GOFER_OK, "out of memory"};
 
-	if (list && cancel_all(o, list, &error) == GOFER_OK) {
-		management_answer_take(o->call, 0, list);
+	if (!list || !c || cancel_all(o, list, &error)) {
+		cJSON_Delete(list);
+		free(c);
+		refuse(o->call, "%s", error.text);
 		return;
 	}
-	cJSON_Delete(list);
-	refuse(o->call, "%s", error.text);
+	roster_sweep(o->control->roster);
+	c->call = o->call;
+	c->list = list;
+	c->wait.stored = on_written;
+	journal_flush(o->control->services->journal, &c->wait);
 }
 
 /* --- looking -------------------------------------------------------------------------- */

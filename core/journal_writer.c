@@ -254,6 +254,19 @@ static void gather_locked(struct journal *j, size_t count)
 	j->gather_us = clock_monotonic_us() + GATHER_US;
 }
 
+/* After a lot: those whose entries are all written now, or, where it failed, all. */
+static void tell_flushes_locked(struct journal *j, enum gofer_err rc)
+{
+	while (j->flushes && (rc || !j->head || j->head->dirty_number > j->flushes->number)) {
+		struct journal_wait *wait = j->flushes;
+
+		j->flushes = wait->next;
+		tell_locked(j, wait, rc);
+	}
+	if (!j->flushes)
+		j->flushes_end = &j->flushes;
+}
+
 /* Writes one lot. The lock is held, but not while the disk is at work. */
 static void round_locked(struct journal *j)
 {
@@ -263,15 +276,18 @@ static void round_locked(struct journal *j)
 
 	journal_reclaim_locked(j, j->stats.failing);
 	count = take_lot_locked(j);
+	j->writing = true;
 	pthread_mutex_unlock(&j->lock);
 	rc = write_lot(j, count);
 	tell_failing(j, rc);
 	if (j->lot.capacity > LOT_KEPT)
 		buf_release(&j->lot);
 	pthread_mutex_lock(&j->lock);
+	j->writing = false;
 	first = !j->told;
 	for (size_t i = 0; i < count; i++)
 		complete_locked(j, &j->slots[i]);
+	tell_flushes_locked(j, rc);
 	first = first && j->told && !j->stopping;
 	settle_locked(j, rc);
 	gather_locked(j, count);
@@ -292,7 +308,7 @@ static uint64_t due_locked(struct journal *j, uint64_t tick_us)
 
 	if (j->paused)
 		return UINT64_MAX;
-	if (j->urgent >= j->gather || j->stopping)
+	if (j->urgent >= j->gather || (j->flushes && j->head) || j->stopping)
 		return 0;
 	if (j->gather > 1)
 		return j->gather_us;
