@@ -366,19 +366,13 @@ void journal_done(struct journal *j, struct journal_entry *entry)
 
 void journal_flush(struct journal *j, struct journal_wait *wait)
 {
-	bool nothing_to_do;
-
 	wait->next = NULL;
 	pthread_mutex_lock(&j->lock);
-	nothing_to_do = !j->head && !j->writing;
 	wait->number = j->dirty_number;
-	wait->result = GOFER_OK;
-	*(nothing_to_do ? j->told_end : j->flushes_end) = wait;
-	*(nothing_to_do ? &j->told_end : &j->flushes_end) = &wait->next;
+	*j->flushes_end = wait;
+	j->flushes_end = &wait->next;
 	pthread_cond_signal(&j->wake);
 	pthread_mutex_unlock(&j->lock);
-	if (nothing_to_do)
-		j->notify(j->context);
 }
 
 void journal_run(struct journal *j)

@@ -89,7 +89,6 @@ struct journal {
 	/* guarded by lock */
 	struct journal_entry *head, *tail; /* dirty ones, in the order in which they became so */
 	uint64_t dirty_number;             /* the last one's */
-	bool writing;                      /* a lot of them is with the disk */
 	struct journal_wait *flushes, **flushes_end; /* for all dirty ones up to their `number` */
 	size_t urgent;                               /* of these, that somebody waits for */
 	size_t count, bytes;                         /* entries, and of what they hold */

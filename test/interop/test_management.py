@@ -172,7 +172,7 @@ def test_cancel_as_python_asks(agent, peer):
     sn = send(peer, "sleep", 600)
     assert client.cancel(sn=sn) == (0, [sn])
     assert result_of(peer, sn)["xclass"] == "Cancelled"
-    assert client.cancel(sn="nonsense") == (1, "serial number (SN), not-found")
+    assert client.cancel(sn="nonsense") == (1, "serial number (nonsense), not-found")
 
 
 def test_errors_as_python_asks(agent):

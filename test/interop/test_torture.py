@@ -4,6 +4,7 @@ import pytest
 from torture.short import short
 
 
-@pytest.mark.parametrize("part", ["kill", "network", "disk", "damage", "million", "sync", "start"])
+@pytest.mark.parametrize("part", ["kill", "network", "disk", "damage", "million", "sync", "start",
+                                  "reload", "cancel"])
 def test_short(part):
     short(part)

@@ -25,6 +25,8 @@ KINDS = [
     Kind("tally", "Tally", "mark", lambda: [0], 8),
     Kind("tally", "Tally", "mark", lambda: [round(random.uniform(0.01, 0.3), 3)], 2),
     Kind("tally", "Tally", "count", lambda: [3, 0.02], 1),
+    Kind("tally", "Tally", "apart", lambda: [round(random.uniform(0, 0.1), 3)], 1),
+    Kind("demo", "Tally", "mark", lambda: [round(random.uniform(0, 0.1), 3)], 3),   # forwarded
     Kind("demo", "Demo", "echo", lambda: ["x" * random.randrange(3000)], 6),
     Kind("demo", "Demo", "sleep", lambda: [round(random.uniform(0.01, 0.2), 3)], 1),
     Kind("demo", "Demo", "count", lambda: [4, 0.01], 1),
@@ -75,8 +77,8 @@ class Load:
         self.sending = True
 
     def ask(self, kind):
-        """One call more, before all that are not sent yet; its sn."""
-        sn = self.make(kind)
+        """One call more, without data, before all that are not sent yet; its sn."""
+        sn = self.make(kind, None)
         self.again.append(sn)
         return sn
 
@@ -100,13 +102,13 @@ class Load:
             Container(Session(self)).run()
             time.sleep(TICK_S)
 
-    def make(self, kind):
+    def make(self, kind, data):
         sn = uuid.uuid4().hex
         self.calls[sn] = Call(kind, json.dumps({
             "sn": sn, "version": "2.0", "routing": [None, kind.queue], "replyto": self.replyto,
             "request": {"classname": kind.classname, "method": kind.method,
                         "args": kind.arguments(), "kws": {}, "cntr": None},
-            "data": self.data(), "secret": None, "pam": None}))
+            "data": data, "secret": None, "pam": None}))
         self.unanswered.add(sn)
         return sn
 
@@ -117,7 +119,7 @@ class Load:
         if not self.sending or len(self.unanswered) >= self.window or (
                 self.limit is not None and len(self.calls) >= self.limit):
             return None
-        return self.make(random.choices(self.kinds, self.weights)[0])
+        return self.make(random.choices(self.kinds, self.weights)[0], self.data())
 
     def take(self, text):
         reply = json.loads(text)

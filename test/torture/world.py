@@ -11,7 +11,7 @@ from .load import gate
 
 TALLY = os.path.abspath(os.environ.get("TALLY", os.path.join(ROOT,
                                                              "build/static/test/torture/gofer")))
-PLUGINS = {"tally": {"threads": 16}, "demo": {"threads": 16}}
+PLUGINS = {"tally": {"threads": 16, "accept": "demo"}, "demo": {"threads": 16, "forward": "tally"}}
 
 
 class World(Starter):
