@@ -69,8 +69,8 @@ static bool watch_end(void)
 	return !rc;
 }
 
-/* First of all: from here on it dies with the thread that made it. Had that gone before, the channel is at its
- * end, and that is seen where it is read. */
+/* First of all: from here on it dies with the thread that made it. Had that gone before, the
+ * channel is at its end, and that is seen where it is read. */
 static bool tie_to_parent(void)
 {
 	int type = 0;

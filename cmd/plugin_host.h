@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plugin_host: the child's side of core/host.h: loads a compiled-in plugin, runs the one call that it is
- * given on descriptor 3, tells its progress and its outcome, unloads, ends.
+ * plugin_host: the child's side of core/host.h: loads a compiled-in plugin, runs the one call
+ * that it is given on descriptor 3, tells its progress and its outcome, unloads, ends.
  *
  * It takes its whole process group along when the other side of descriptor 3 is gone.
  *

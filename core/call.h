@@ -46,9 +46,10 @@ bool call_start(struct call *call);
  * answers for it); false: it runs (and will see it) or is over. */
 bool call_cancel(struct call *call);
 enum call_state call_state(const struct call *call);
-/* For who waits for something else than call_sleep(): `wake` is called by whoever cancels the call, in their
- * thread and at each time, and here and now if that was before. NULL takes it back: once this has
- * returned it is not called any more. It must not block, nor touch the call. */
+/* For who waits for something else than call_sleep(): `wake` is called by whoever cancels the
+ * call, in their thread and at each time, and here and now if that was before. NULL takes it
+ * back: once this has returned it is not called any more. It must not block, nor touch the
+ * call. */
 void call_on_cancel(struct call *call, void (*wake)(void *context), void *context);
 
 /* How it ended: valid once finished. A returned value is NULL for null; the exception's strings are
@@ -72,8 +73,8 @@ enum gofer_err call_raise_take(struct call *call, struct exception *x);
 /* running -> finished. A method's return code without an outcome becomes one here. */
 void call_finish(struct call *call, enum gofer_err returned);
 
-/* plugin_context, for the agent and for `gofer plugin call`: `config` is what configures the plugin, constant
- * and living longer; NULL: nothing. `name` is copied. NULL: out of memory. */
+/* plugin_context, for the agent and for `gofer plugin call`: `config` is what configures the
+ * plugin, constant and living longer; NULL: nothing. `name` is copied. NULL: out of memory. */
 struct plugin_context *plugin_context_new(const char *name, const struct config *config);
 const struct config *plugin_context_config(const struct plugin_context *context);
 void plugin_context_free(struct plugin_context *context);

@@ -7,8 +7,9 @@
  *   status = child_reap(&child);
  *
  * In the child: descriptor 3 is the other end of the channel, 1 and 2 are both the output, 0 has
- * nothing to read; whatever was opened with O_CLOEXEC is closed; every signal is as it is by default, and none is
- * blocked. It is spawned, not forked: a thread of a threaded program may not go on in a copy.
+ * nothing to read; whatever was opened with O_CLOEXEC is closed; every signal is as it is by
+ * default, and none is blocked. It is spawned, not forked: a thread of a threaded program may not
+ * go on in a copy.
  *
  * Thread: one owns it, who spawns and reaps; child_kill() any, as long as they see to it that it
  * comes before child_reap(). SIGCHLD must not be ignored by the process, nor anybody else reap.
@@ -33,8 +34,8 @@ int child_spawn(struct child *child, const char *program, char *const argv[]);
 void child_kill(const struct child *child);
 /* Whether it has ended by itself, and is still to be reaped. */
 bool child_has_ended(const struct child *child);
-/* Kills what is left of its group and waits until it is gone; blocks only as long as the kernel needs for that. The status
- * as waitpid() has it. */
+/* Kills what is left of its group and waits until it is gone; blocks only as long as the kernel
+ * needs for that. The status as waitpid() has it. */
 int child_reap(struct child *child);
 /* Closes its descriptors. */
 void child_close(struct child *child);

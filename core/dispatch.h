@@ -31,8 +31,8 @@ struct dispatch_host {
  * it has nothing to offer. */
 void dispatch_run(const struct catalog *catalog, struct call *call,
                   const struct dispatch_host *host);
-/* The same in the child that dispatch_run() has had made: its caller was checked there, and whatever the model, it runs
- * here. */
+/* The same in the child that dispatch_run() has had made: its caller was checked there, and
+ * whatever the model, it runs here. */
 void dispatch_run_forked(const struct catalog *catalog, struct call *call);
 
 #endif

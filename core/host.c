@@ -415,8 +415,8 @@ static void cut_off(struct run *run)
 	fail(run, "closed its descriptor %d and went on", CHILD_CHANNEL);
 }
 
-/* An end of the channel is the end of the child, nearly always: only its status is still to come. That may
- * also be without one: a process that it has started could hold the channel open. */
+/* An end of the channel is the end of the child, nearly always: only its status is still to come.
+ * That may also be without one: a process that it has started could hold the channel open. */
 static void look(struct run *run, bool idle)
 {
 	if (run->closed && run->ended)

@@ -27,8 +27,8 @@ struct lines {
 /* clang-format on */
 
 void lines_release(struct lines *l);
-/* Reads once. GOFER_NOTFOUND: that was the end, or the peer is gone. GOFER_TIMEOUT: nothing is there yet, and
- * the descriptor doesn't block. GOFER_NOMEM, GOFER_IO: errno. */
+/* Reads once. GOFER_NOTFOUND: that was the end, or the peer is gone. GOFER_TIMEOUT: nothing is
+ * there yet, and the descriptor doesn't block. GOFER_NOMEM, GOFER_IO: errno. */
 enum gofer_err lines_read(struct lines *l, int fd);
 /* The next whole line, without its end; valid until lines_read(). False: there is none. */
 bool lines_next(struct lines *l, struct slice *line);

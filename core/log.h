@@ -28,8 +28,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG };
 
 void log_open(enum log_target where, const char *program);
-/* Hands the lines over instead: `write` gets each message as it is, nothing escaped or stamped, in the
- * thread that logs; it must not log. */
+/* Hands the lines over instead: `write` gets each message as it is, nothing escaped or stamped,
+ * in the thread that logs; it must not log. */
 void log_open_sink(void (*write)(void *context, const char *package, enum log_level level,
                                  const char *message),
                    void *context);

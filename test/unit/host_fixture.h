@@ -2,8 +2,8 @@
 /*
  * host_fixture: a plugin whose methods run in child processes, which are the test program itself.
  *
- * The plugin "hosted" has the class Hosted, made with (name=None, size=1), and the functions of the same names; see
- * host_fixture.c. All are CALL_FORK; dispatch_run_forked() runs them here.
+ * The plugin "hosted" has the class Hosted, made with (name=None, size=1); see host_fixture.c. Its
+ * methods are all CALL_FORK; dispatch_run_forked() runs them here.
  */
 #ifndef GOFER_TEST_HOST_FIXTURE_H
 #define GOFER_TEST_HOST_FIXTURE_H
@@ -20,8 +20,8 @@
 
 extern const struct plugin host_fixture_plugin;
 
-/* What main() of such a test begins with: true, and `*code` is what to end with, if this is the child. `other` is a plugin
- * that it may be asked for, too, or NULL. */
+/* What main() of such a test begins with: true, and `*code` is what to end with, if this is the
+ * child. `other` is a plugin that it may be asked for, too, or NULL. */
 bool host_fixture_is_child(int argc, char **argv, const struct plugin *other, int *code);
 
 /* A started call to Hosted.`method`; `args` and `cntr` are JSON ("[1, 2]", "null"). */

@@ -269,16 +269,23 @@ static void what_is_logged_comes_with_level_and_package(void **state)
 	                    "info hosted: unloads loaded\n");
 }
 
+/* Among what is said on the channel, and in no order with that. */
+static void assert_logged(const char *line)
+{
+	if (!strstr(buf_text(&heard.log), line))
+		fail_msg("\"%s\" is not in:\n%s", line, buf_text(&heard.log));
+}
+
 static void output_goes_to_the_log(void **state)
 {
 	(void)state;
 	assert_returns("flood", "[2]", "\"flooded\"");
-	assert_non_null(strstr(buf_text(&heard.log),
-	                       "info plugin.hosted: line 0\n"
-	                       "info plugin.hosted: line 1\n"));
-	assert_non_null(strstr(buf_text(&heard.log), "info plugin.hosted: without an end\n"));
+	assert_logged("info plugin.hosted: line 0\n");
+	assert_logged("info plugin.hosted: line 1\n");
+	assert_logged("info plugin.hosted: without an end\n");
 	assert_returns("print_long", "[]", "null");
-	assert_non_null(strstr(buf_text(&heard.log), "a\ninfo plugin.hosted: bbbbbbbbbb\n"));
+	assert_logged("aaaa\n");
+	assert_logged("info plugin.hosted: bbbbbbbbbb\n");
 }
 
 static void a_flood_of_output_is_cut_off(void **state)
@@ -475,6 +482,40 @@ static void what_a_child_leaves_behind_goes_with_it(void **state)
 	wait_until_gone(heard.completed);
 }
 
+static void tell_pids(void *context, struct call *call, long long total, long long completed,
+                      const struct cJSON *details)
+{
+	const long pids[] = {(long)total, (long)completed};
+
+	(void)call, (void)details;
+	if (write(*(int *)context, pids, sizeof(pids)) < 0)
+		abort();
+}
+
+static void who_is_killed_takes_all_of_them_along(void **state)
+{
+	static const struct call_sink teller = {tell_pids};
+	long pids[2] = {0, 0};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid_t agent = fork();
+	if (!agent) {
+		run(host_fixture_call("family", "[]", "null", NULL, &teller, &ends[1]));
+		_exit(0);
+	}
+	assert_int_equal(read(ends[0], pids, sizeof(pids)), sizeof(pids));
+	assert_true(host_fixture_lives(pids[0]));
+	assert_true(host_fixture_lives(pids[1]));
+	kill(agent, SIGKILL);
+	waitpid(agent, NULL, 0);
+	wait_until_gone(pids[0]);
+	wait_until_gone(pids[1]);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void a_flooding_child_can_be_cancelled(void **state)
 {
 	pthread_t thread;
@@ -585,6 +626,7 @@ int main(int argc, char **argv)
 		TEST(a_want_of_descriptors_is_an_error_of_the_system),
 		TEST(a_cancellation_takes_the_whole_group),
 		TEST(what_a_child_leaves_behind_goes_with_it),
+		TEST(who_is_killed_takes_all_of_them_along),
 		TEST(a_flooding_child_can_be_cancelled),
 		TEST(a_cancellation_is_never_missed),
 		TEST(one_that_was_cancelled_before_starts_nothing),
