@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Management: an agent asked over its unix socket and over TCP, as Python gofer 2.x asks, by those
 who ask badly, and by gofer admin."""
-import contextlib
 import json
 import os
 import socket
 import threading
 
 import pytest
+from managed import Managed, Socket, encode
 from peers import SLOW, Peer, free_port, gofer, listens, request, wait_for
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -36,81 +36,6 @@ class Client:
 
     def __getattr__(self, name):
         return Method(self.port, name)
-
-
-class Socket:
-    """A connection to the unix socket."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20 * SLOW)
-        self.socket.connect(path)
-
-    def say(self, data):
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.socket.sendall(data)
-        return self
-
-    def hear(self):
-        """The reply, which must be all that comes before the end."""
-        data = b""
-        with contextlib.suppress(ConnectionResetError):
-            while piece := self.socket.recv(65536):
-                data += piece
-        self.socket.close()
-        reply = json.loads(data)
-        assert set(reply) == {"code", "result"}
-        return reply["code"], reply["result"]
-
-
-def encode(name, *args, **kwargs):
-    return json.dumps({"name": name, "args": args, "kwargs": kwargs}).encode()
-
-
-class Managed:
-    """An agent that is its own broker, with management over TCP as well."""
-
-    def __init__(self, start, directory):
-        self.root, self.port = os.path.join(directory, "root"), free_port()
-        self.plugins = os.path.join(self.root, "etc/gofer/plugins")
-        os.makedirs(self.plugins)
-        with open(os.path.join(self.root, "etc/gofer/agent.conf"), "w") as file:
-            file.write(f"[management]\nenabled=1\nport={self.port}\n")
-        self.describe("demo", threads=2)
-        self.start, self.broker_port = start, free_port()
-        self.run()
-
-    def run(self):
-        url = f"amqp://127.0.0.1:{self.broker_port}"
-        self.process = self.start.process("agentd", "-f", "--root", self.root, "--listen", url)
-        wait_for(lambda: "ready" in self.process.output() or not self.process.alive(), "the agent")
-        assert self.process.alive(), self.process.output()
-        self.url = url
-
-    def describe(self, name, threads=1, plugin="demo", more=""):
-        path = os.path.join(self.plugins, name + ".conf")
-        with open(path, "w") as file:
-            file.write(f"[main]\nenabled=1\nplugin={plugin}\nthreads={threads}\n{more}")
-        return path
-
-    @property
-    def path(self):
-        return os.path.join(self.root, "run/gofer/management.sock")
-
-    def ask(self, name, *args, **kwargs):
-        return Socket(self.path).say(encode(name, *args, **kwargs)).hear()
-
-    def get(self, name, *args, **kwargs):
-        code, result = self.ask(name, *args, **kwargs)
-        assert code == 0, result
-        return result
-
-    def plugin(self, name="demo"):
-        """A plugin's part of the status; None: there is none."""
-        return next((p for p in self.get("status")["plugins"] if p["name"] == name), None)
-
-    def admin(self, *argv):
-        return gofer("admin", "--root", self.root, *argv)
 
 
 @pytest.fixture
