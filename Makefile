@@ -189,7 +189,7 @@ COMMANDS := goferd gofer-admin gofer-call gofer-plugin gofer-broker
 install: all
 	install -D -m 755 $(PROGRAM) $(ROOT)/bin/gofer
 	for link in $(COMMANDS); do ln -sf gofer $(ROOT)/bin/$$link; done
-	tools/install-files $(ROOT) $(DESTDIR)$(SYSCONFDIR)
+	tools/install-files $(ROOT) $(DESTDIR)$(SYSCONFDIR) $(PREFIX)
 
 clean:
 	rm -rf $(filter-out $(DEPS),$(wildcard $(BUILD)/*))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/control.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +73,7 @@ static void answer_json(struct management_call *call, struct buf *text)
 /* By place or by name; NULL: neither, or null. */
 static const struct cJSON *argument(const struct operation *o, int place, const char *name)
 {
-	const struct cJSON *value = cJSON_GetArrayItem(o->args, place);
+	const struct cJSON *value = place < 0 ? NULL : cJSON_GetArrayItem(o->args, place);
 
 	if (!value)
 		value = json_get(o->kwargs, name);
@@ -253,17 +254,41 @@ static enum gofer_err cancel_all(const struct operation *o, struct cJSON *list, 
 	return criteria ? cancel_some(o->control, criteria, list, error) : GOFER_OK;
 }
 
+/* What was cancelled is so in the journal before it is told. */
+struct cancelled {
+	struct journal_wait wait;
+	struct management_call *call;
+	struct cJSON *list;
+};
+
+static void on_written(struct journal_wait *wait, enum gofer_err result)
+{
+	struct cancelled *c = (struct cancelled *)((char *)wait - offsetof(struct cancelled, wait));
+
+	if (result)
+		log_warning(PACKAGE, "the journal does not have all cancellations yet: %s",
+		            error_name(result));
+	management_answer_take(c->call, 0, c->list);
+	free(c);
+}
+
 static void cancel(const struct operation *o)
 {
 	struct cJSON *list = cJSON_CreateArray();
+	struct cancelled *c = calloc(1, sizeof *c);
 	struct error error = {GOFER_OK, "out of memory"};
 
-	if (list && cancel_all(o, list, &error) == GOFER_OK) {
-		management_answer_take(o->call, 0, list);
+	if (!list || !c || cancel_all(o, list, &error)) {
+		cJSON_Delete(list);
+		free(c);
+		refuse(o->call, "%s", error.text);
 		return;
 	}
-	cJSON_Delete(list);
-	refuse(o->call, "%s", error.text);
+	roster_sweep(o->control->roster);
+	c->call = o->call;
+	c->list = list;
+	c->wait.stored = on_written;
+	journal_flush(o->control->services->journal, &c->wait);
 }
 
 /* --- looking -------------------------------------------------------------------------- */
@@ -308,13 +333,72 @@ static void metrics(const struct operation *o)
 
 /* --- requests ------------------------------------------------------------------------- */
 
-static const struct {
+#define ARGUMENTS_MAX 2
+
+/* What a request takes: its arguments in the order of their places, by which or by name they come. */
+struct request_kind {
 	const char *name;
 	void (*run)(const struct operation *o);
-} requests[] = {
-	{"calls", calls},   {"cancel", cancel}, {"load", load},     {"metrics", metrics},
-	{"reload", reload}, {"show", show},     {"status", status}, {"unload", unload},
+	const char *arguments[ARGUMENTS_MAX + 1];
 };
+
+static const struct request_kind kinds[] = {
+	{"calls", calls, {NULL}},
+	{"cancel", cancel, {"sn", "criteria", NULL}},
+	{"load", load, {"path", NULL}},
+	{"metrics", metrics, {NULL}},
+	{"reload", reload, {"path", "hard", NULL}},
+	{"show", show, {NULL}},
+	{"status", status, {NULL}},
+	{"unload", unload, {"path", "hard", NULL}},
+};
+
+static int place_of(const struct request_kind *kind, const char *argument)
+{
+	for (int i = 0; kind->arguments[i]; i++)
+		if (strcmp(kind->arguments[i], argument) == 0)
+			return i;
+	return -1;
+}
+
+/* Whether it has no arguments that it does not take; refused if not. */
+static bool check_arguments(const struct request_kind *kind, const struct operation *o)
+{
+	int count = cJSON_GetArraySize(o->args), most = 0;
+	const struct cJSON *one;
+
+	while (kind->arguments[most])
+		most++;
+	if (count > most) {
+		refuse(o->call, "%s takes at most %d arguments, here are %d", kind->name, most,
+		       count);
+		return false;
+	}
+	cJSON_ArrayForEach(one, o->kwargs)
+	{
+		int place = place_of(kind, one->string);
+
+		if (place < 0 || place < count) {
+			refuse(o->call, "%s: argument \"%.40s\" %s", kind->name, one->string,
+			       place < 0 ? "is not known" : "is there twice");
+			return false;
+		}
+	}
+	return true;
+}
+
+static void run(const struct request_kind *kind, const struct operation *o)
+{
+	const struct cJSON *hard = argument(o, place_of(kind, "hard"), "hard");
+
+	log_debug(PACKAGE, "management request: %s", kind->name);
+	if (!check_arguments(kind, o))
+		return;
+	if (place_of(kind, "hard") >= 0 && hard && !cJSON_IsBool(hard))
+		refuse(o->call, "hard must be true or false");
+	else
+		kind->run(o);
+}
 
 static void on_request(void *context, struct management_call *call, const char *name,
                        const struct cJSON *args, const struct cJSON *kwargs)
@@ -322,13 +406,13 @@ static void on_request(void *context, struct management_call *call, const char *
 	const struct operation o = {context, call, args, kwargs};
 	struct buf known = BUF_INIT;
 
-	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-		if (strcmp(requests[i].name, name) == 0) {
-			log_debug(PACKAGE, "management request: %s", name);
-			requests[i].run(&o);
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(kinds[i].name, name) == 0) {
+			run(&kinds[i], &o);
+			buf_release(&known);
 			return;
 		}
-		buf_printf(&known, "%s%s", i ? ", " : "", requests[i].name);
+		buf_printf(&known, "%s%s", i ? ", " : "", kinds[i].name);
 	}
 	refuse(call, "there is no request %.40s; there are: %s", name, buf_text(&known));
 	buf_release(&known);

@@ -181,11 +181,11 @@ static void count(struct execution *e)
 }
 
 /* Once it may have been seen, a result is the only one that there is: so it is stored first, where the
- * request is worth it. */
+ * request is worth it. Admin's always is: what it has cancelled is stored before it. */
 static void on_finished(struct execution *e)
 {
 	struct journal *journal = e->instance->services->journal;
-	struct journal_wait *wait = e->durable ? &e->stored : NULL;
+	struct journal_wait *wait = e->durable || e->is_admin ? &e->stored : NULL;
 	enum gofer_err rc;
 
 	e->swept = true;

@@ -19,15 +19,16 @@
 #define MANAGEMENT_SOCKET "run/gofer/management.sock"
 #define MANAGEMENT_SOCKETS_MAX 2 /* addresses of a host */
 
-/* Listens at `path` with mode 0600; `*file` tells the file from one that takes its place later. A socket that
- * nobody listens at is replaced. GOFER_EXISTS: somebody does; GOFER_INVALID: no socket is what is there. */
+/* Listens at `path` with mode 0600; `*file` tells the file from one that takes its place later. A
+ * socket that nobody listens at is replaced. GOFER_EXISTS: somebody does; GOFER_INVALID: what is there is no
+ * socket. */
 enum gofer_err management_listen_unix(const char *path, int *fd, struct stat *file,
                                       struct error *error);
 /* Removes the file, if it still is that one. */
 void management_remove_unix(const char *path, const struct stat *file);
 
-/* Listens at a port of the host: an address, or "localhost", which is 127.0.0.1 and, where there is IPv6, ::1.
- * GOFER_INVALID: another name. */
+/* Listens at a port of the host: an address, or "localhost", which is 127.0.0.1 and, where there is
+ * IPv6, ::1. GOFER_INVALID: another name. */
 enum gofer_err management_listen_tcp(const char *host, uint16_t port,
                                      int fds[MANAGEMENT_SOCKETS_MAX], size_t *count,
                                      struct error *error);

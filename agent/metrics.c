@@ -240,7 +240,10 @@ static void put_build(struct buf *out, const struct metrics_view *view, const ch
 
 /* --- the tables -------------------------------------------------------------------------- */
 
-/* `name` is the family's; its samples have `suffix` behind it. */
+/*
+ * `name` is the family's; its samples have `suffix` behind it. No type is used that the text format before
+ * OpenMetrics has not: a node exporter reads that one from files.
+ */
 struct family {
 	const char *name, *type, *suffix, *unit, *help;
 	void (*put)(struct buf *out, const struct metrics_view *view, const char *sample);
@@ -262,7 +265,7 @@ static const struct family families[] = {
 	 "Whether the connection to the broker is there.", put_up},
 	{"gofer_broker_reconnects", "counter", "_total", NULL,
 	 "Connections to the broker after the first.", put_reconnects},
-	{"gofer_build", "info", "_info", NULL,
+	{"gofer_build_info", "gauge", "", NULL,
 	 "The program.", put_build},
 	{"process_resident_memory_bytes", "gauge", "", "bytes",
 	 "Memory of the agent.", put_resident},

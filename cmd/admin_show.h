@@ -16,7 +16,7 @@
 bool admin_is_status(const struct cJSON *status);
 bool admin_is_calls(const struct cJSON *calls);
 
-/* Append lines. `before` and `seconds`: what it was some time ago, for a column of calls a second; NULL: none. */
+/* Append lines. `before`: what it was `seconds` ago, for a column of calls a second; NULL: none. */
 void admin_print_agent(struct buf *out, const struct cJSON *status, const struct grid_view *view);
 void admin_print_plugins(struct buf *out, const struct cJSON *status, const struct cJSON *before,
                          double seconds, const struct grid_view *view);

@@ -126,20 +126,16 @@ static void put_load(struct run *run)
 
 static void put_constructor(struct buf *out, const struct request *request)
 {
+	struct cJSON no_args = {.type = cJSON_Array}, no_kws = {.type = cJSON_Object};
+
 	if (!request->cntr_args && !request->cntr_kws) {
 		buf_puts(out, ", \"cntr\": null");
 		return;
 	}
 	buf_puts(out, ", \"cntr\": [");
-	if (request->cntr_args)
-		json_print(out, request->cntr_args);
-	else
-		buf_puts(out, "[]");
+	json_print(out, request->cntr_args ? request->cntr_args : &no_args);
 	buf_puts(out, ", ");
-	if (request->cntr_kws)
-		json_print(out, request->cntr_kws);
-	else
-		buf_puts(out, "{}");
+	json_print(out, request->cntr_kws ? request->cntr_kws : &no_kws);
 	buf_puts(out, "]");
 }
 
@@ -411,6 +407,14 @@ static int patience_ms(struct run *run)
 	return run->nap_ms;
 }
 
+static void cut_off(struct run *run)
+{
+	if (run->ended)
+		log_warning(run->package, "call %.100s: its child did not end within %d s, cut off",
+		            call_sn(run->call), HOST_LEAVE_S);
+	fail(run, "closed its descriptor %d and went on", CHILD_CHANNEL);
+}
+
 /* An end of the channel is the end of the child, nearly always: only its status is still to come. That may
  * also be without one: a process that it has started could hold the channel open. */
 static void look(struct run *run, bool idle)
@@ -420,7 +424,7 @@ static void look(struct run *run, bool idle)
 	else if ((idle || run->closed) && child_has_ended(&run->child))
 		run->over = true;
 	else if ((run->closed || run->ended) && clock_monotonic_ms() >= run->leave_by_ms)
-		fail(run, "closed its descriptor %d and went on", CHILD_CHANNEL);
+		cut_off(run);
 }
 
 static void converse(struct run *run)

@@ -23,6 +23,7 @@ struct journal *journal_make(size_t entries_max, size_t bytes_max)
 	j->entries_max = entries_max ? entries_max : ENTRIES_MAX;
 	j->bytes_max = bytes_max ? bytes_max : BYTES_MAX;
 	j->told_end = &j->told;
+	j->flushes_end = &j->flushes;
 	j->gather = 1;
 	j->store.dirfd = j->store.lock = j->store.fd = j->store.read_fd = -1;
 	pthread_mutex_init(&j->lock, NULL);
@@ -69,8 +70,9 @@ void journal_stop(struct journal *j)
 	if (!j)
 		return;
 	journal_writer_stop(j);
-	j->told = NULL;
+	j->told = j->flushes = NULL;
 	j->told_end = &j->told;
+	j->flushes_end = &j->flushes;
 }
 
 void journal_free(struct journal *j)
@@ -132,6 +134,7 @@ void journal_dirty_locked(struct journal *j, struct journal_entry *entry)
 	if (entry->dirty)
 		return;
 	entry->dirty = true;
+	entry->dirty_number = ++j->dirty_number;
 	entry->next = NULL;
 	entry->previous = j->tail;
 	*(j->tail ? &j->tail->next : &j->head) = entry;
@@ -359,6 +362,17 @@ void journal_done(struct journal *j, struct journal_entry *entry)
 	pthread_mutex_unlock(&j->lock);
 	if (unknown)
 		journal_entry_free(entry);
+}
+
+void journal_flush(struct journal *j, struct journal_wait *wait)
+{
+	wait->next = NULL;
+	pthread_mutex_lock(&j->lock);
+	wait->number = j->dirty_number;
+	*j->flushes_end = wait;
+	j->flushes_end = &wait->next;
+	pthread_cond_signal(&j->wake);
+	pthread_mutex_unlock(&j->lock);
 }
 
 void journal_run(struct journal *j)

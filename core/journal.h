@@ -88,6 +88,7 @@ struct journal_request {
 struct journal_wait {
 	struct journal_wait *next; /* the journal's */
 	enum gofer_err result;     /* the journal's */
+	uint64_t number;           /* the journal's */
 	void (*stored)(struct journal_wait *wait, enum gofer_err result);
 };
 
@@ -110,6 +111,10 @@ enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, st
                               struct journal_wait *wait);
 /* It is answered for: the entry goes. One that somebody waits for still may not. */
 void journal_done(struct journal *j, struct journal_entry *entry);
+
+/* Waits for all that was said until now, which is written at once then: it survives the process when `stored` is
+ * called with GOFER_OK; with another result some of it is not written yet. */
+void journal_flush(struct journal *j, struct journal_wait *wait);
 
 /* Calls `stored` of all that is stored. */
 void journal_run(struct journal *j);

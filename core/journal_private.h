@@ -42,6 +42,7 @@ struct journal_entry {
 	size_t body_size;                      /* where there is a body */
 	size_t size;                           /* of the body, or of the result once there is one */
 	struct journal_entry *next, *previous; /* dirty ones */
+	uint64_t dirty_number;                 /* counted in their order */
 
 	/* where it is placed; the thread's, changed under lock */
 	struct journal_segment *segment; /* NULL: nowhere */
@@ -87,13 +88,15 @@ struct journal {
 
 	/* guarded by lock */
 	struct journal_entry *head, *tail; /* dirty ones, in the order in which they became so */
-	size_t urgent;                     /* of these, that somebody waits for */
-	size_t count, bytes;               /* entries, and of what they hold */
-	size_t placed_bytes;               /* of records that are not dead */
-	size_t gather;                     /* so many are waited for before the next lot, ... */
-	uint64_t gather_us;                /* ... but not longer than until then */
-	bool idle;                         /* the thread sleeps until it is woken */
-	bool touched;                      /* something was appended since it looked last */
+	uint64_t dirty_number;             /* the last one's */
+	struct journal_wait *flushes, **flushes_end; /* for all dirty ones up to their `number` */
+	size_t urgent;                               /* of these, that somebody waits for */
+	size_t count, bytes;                         /* entries, and of what they hold */
+	size_t placed_bytes;                         /* of records that are not dead */
+	size_t gather;      /* so many are waited for before the next lot, ... */
+	uint64_t gather_us; /* ... but not longer than until then */
+	bool idle;          /* the thread sleeps until it is woken */
+	bool touched;       /* something was appended since it looked last */
 	bool paused, stopping;
 	uint64_t retry_us; /* failing: when what nobody waits for is tried again */
 	uint64_t sync_us;  /* when what was not synced shall be; 0: nothing */

@@ -254,6 +254,26 @@ static void gather_locked(struct journal *j, size_t count)
 	j->gather_us = clock_monotonic_us() + GATHER_US;
 }
 
+/* After a lot: those whose entries are all written now, or, where it failed, all. */
+static void tell_flushes_locked(struct journal *j, enum gofer_err rc)
+{
+	while (j->flushes && (rc || !j->head || j->head->dirty_number > j->flushes->number)) {
+		struct journal_wait *wait = j->flushes;
+
+		j->flushes = wait->next;
+		tell_locked(j, wait, rc);
+	}
+	if (!j->flushes)
+		j->flushes_end = &j->flushes;
+}
+
+static void notify_locked(struct journal *j)
+{
+	pthread_mutex_unlock(&j->lock);
+	j->notify(j->context);
+	pthread_mutex_lock(&j->lock);
+}
+
 /* Writes one lot. The lock is held, but not while the disk is at work. */
 static void round_locked(struct journal *j)
 {
@@ -272,15 +292,24 @@ static void round_locked(struct journal *j)
 	first = !j->told;
 	for (size_t i = 0; i < count; i++)
 		complete_locked(j, &j->slots[i]);
+	tell_flushes_locked(j, rc);
 	first = first && j->told && !j->stopping;
 	settle_locked(j, rc);
 	gather_locked(j, count);
-	if (first) {
-		pthread_mutex_unlock(&j->lock);
-		j->notify(j->context);
-		pthread_mutex_lock(&j->lock);
-	}
+	if (first)
+		notify_locked(j);
 	journal_compact_locked(j);
+}
+
+/* What was dirty is not any more: done with before it was written. */
+static void nothing_to_write_locked(struct journal *j)
+{
+	bool first = !j->told && j->flushes && !j->stopping;
+
+	j->stats.failing = false;
+	tell_flushes_locked(j, GOFER_OK);
+	if (first)
+		notify_locked(j);
 }
 
 /* --- the thread ----------------------------------------------------------------------- */
@@ -292,7 +321,7 @@ static uint64_t due_locked(struct journal *j, uint64_t tick_us)
 
 	if (j->paused)
 		return UINT64_MAX;
-	if (j->urgent >= j->gather || j->stopping)
+	if (j->urgent >= j->gather || j->flushes || j->stopping)
 		return 0;
 	if (j->gather > 1)
 		return j->gather_us;
@@ -355,7 +384,7 @@ static void work_locked(struct journal *j)
 		if (j->head)
 			round_locked(j);
 		else
-			j->stats.failing = false;
+			nothing_to_write_locked(j);
 		j->touched = false;
 		tick_us = clock_monotonic_us() + DELAY_US;
 	}

@@ -115,8 +115,8 @@ def test_death_is_told(peer, method, args, said):
 def test_killed_by_somebody_else(agent, peer):
     send(peer, "sleep", 3600)
     os.kill(one_child(agent), signal.SIGKILL)
-    assert peer.replies()[-1]["result"]["xargs"] == [
-        "the child of Forked.sleep died: signal 9 (Killed)"]
+    said = peer.replies()[-1]["result"]["xargs"][0]
+    assert said.startswith("the child of Forked.sleep died: signal 9 (Killed)")
 
 
 def test_output_goes_to_the_log(agent, peer):

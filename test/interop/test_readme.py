@@ -40,7 +40,7 @@ def test_descriptor(tmp_path):
 
 
 def test_a_plugin_of_ones_own(tmp_path):
-    source, = blocks("docs/plugins.md", "c")
+    source = blocks("docs/plugins.md", "c")[0]
     (tmp_path / "dog.c").write_text(source)
     done = subprocess.run(["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}",
                            "-isystem", f"{DEPS}/include", "-fsyntax-only",

@@ -12,7 +12,7 @@
 #include "agent/schema.h"
 #include "core/clock.h"
 
-#define LIMIT_MS 10000
+#define LIMIT_MS 60000
 
 atomic_uint fixture_runs, fixture_loads, fixture_ticks, fixture_onces, fixture_beside;
 static atomic_uint ticking;

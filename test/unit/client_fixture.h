@@ -64,10 +64,10 @@ enum gofer_err send_text(struct client_fixture *f, struct sent *sent, const char
 enum gofer_err send_request(struct client_fixture *f, struct sent *sent, const char *address,
                             const char *text);
 
-/* Turns the loop until the condition holds, five seconds at most. */
+/* Turns the loop until the condition holds, a minute at most. */
 #define UNTIL(loop, condition) \
 	do { \
-		uint64_t limit_ = clock_monotonic_ms() + 5000; \
+		uint64_t limit_ = clock_monotonic_ms() + 60000; \
 		bool met_; \
 		while (!(met_ = (condition)) && clock_monotonic_ms() < limit_) \
 			loop_run_once(loop, 0.02); \

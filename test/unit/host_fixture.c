@@ -209,12 +209,12 @@ static enum gofer_err return_long(struct call *call)
 
 static enum gofer_err flood(struct call *call)
 {
-	double lines;
+	long long lines;
 
-	if (call_arg_double(call, "x", &lines))
+	if (call_arg_integer(call, "x", &lines))
 		return GOFER_FAILED;
-	for (double i = 0; i < lines; i++)
-		printf("line %.0f\n", i);
+	for (long long i = 0; i < lines; i++)
+		printf("line %lld\n", i);
 	fputs("without an end", stdout);
 	return call_return_string(call, "flooded");
 }
@@ -272,7 +272,7 @@ static void unload(struct plugin_context *context)
 
 #define FORKED(called, parameters, runs) \
 	{ \
-		.name = called, .params = parameters, .run = runs, .model = CALL_FORK, \
+		.name = (called), .params = (parameters), .run = (runs), .model = CALL_FORK, \
 		.help = "For tests." \
 	}
 

@@ -302,6 +302,81 @@ static void test_what_the_journal_knows(void **state)
 	fixture_free(f);
 }
 
+struct flush {
+	struct journal_wait wait;
+	bool over;
+};
+
+static void on_flushed(struct journal_wait *wait, enum gofer_err result)
+{
+	assert_int_equal(result, GOFER_OK);
+	((struct flush *)wait)->over = true;
+}
+
+/* As cancel() does, from another thread in life; until it is written. */
+static void cancel_by_sn(struct fixture *f, const char *sn)
+{
+	struct flush flush = {.wait.stored = on_flushed};
+	struct cJSON *list = cJSON_CreateArray();
+
+	assert_int_equal(pending_cancel(f->pending, sn, list), GOFER_OK);
+	assert_string_equal(json_string(cJSON_GetArrayItem(list, 0)), sn);
+	cJSON_Delete(list);
+	instance_sweep(f->instance);
+	journal_flush(f->journal, &flush.wait);
+	while (!flush.over)
+		loop_run_once(f->loop, 0.05);
+}
+
+/* A method that does not look goes on; should the agent end meanwhile it is not begun again. */
+static void test_cancelled_is_in_the_journal(void **state)
+{
+	struct fixture *f = fixture_new();
+	struct message like = {.body_kind = MESSAGE_DATA, .durable = true};
+	struct known k;
+
+	(void)state;
+	fixture_call_like(f, &like, "s", "block", "[]", "\"R\"");
+	fixture_wait_sent(f, 2);
+	cancel_by_sn(f, "s");
+	k = look(f);
+	assert_int_equal(k.count, 1);
+	assert_int_equal(k.state, JOURNAL_CANCELLED);
+	fixture_release(1);
+	fixture_wait_sent(f, 3);
+	assert_int_equal(look(f).state, JOURNAL_RESULT);
+	assert_int_equal(pending_cancel(f->pending, "s", NULL), GOFER_NOTFOUND);
+	fixture_free(f);
+}
+
+/* No thread is free to see that one that waits was cancelled: it is answered all the same, and once. */
+static void test_cancelled_while_all_are_busy(void **state)
+{
+	struct fixture *f = fixture_new();
+	struct message like = {.body_kind = MESSAGE_DATA, .durable = true};
+
+	(void)state;
+	fixture_call(f, "busy", "block", "[]");
+	fixture_wait_runs(f, 1);
+	fixture_call_like(f, &like, "durable", "echo", "[1]", "\"R\"");
+	fixture_call(f, "quick", "echo", "[1]");
+	fixture_wait_sent(f, 4);
+	cancel_by_sn(f, "quick");
+	cancel_by_sn(f, "durable");
+	fixture_wait_sent(f, 6);
+	expect_cancelled(f, 4, "quick");
+	expect_cancelled(f, 5, "durable");
+	cancel_by_sn(f, "busy");
+	fixture_release(1);
+	fixture_wait_sent(f, 7);
+	fake_settle_all(f->fake, OUTCOME_ACCEPTED);
+	assert_int_equal(fixture_runs, 1);
+	assert_int_equal(instance_busy(f->instance), 0);
+	assert_int_equal(f->instance->metrics.calls[METRICS_CANCELLED], 2);
+	assert_int_equal(f->instance->metrics.calls[METRICS_RETURNED], 1);
+	fixture_free(f);
+}
+
 /* What waits when all ends is run by the next start, if it is durable; others are answered. */
 static void test_durable_ones_stay_for_the_next_start(void **state)
 {
@@ -581,6 +656,8 @@ int main(void)
 		cmocka_unit_test(test_forgotten_when_the_result_is_taken),
 		cmocka_unit_test(test_result_that_is_not_taken),
 		cmocka_unit_test(test_what_the_journal_knows),
+		cmocka_unit_test(test_cancelled_is_in_the_journal),
+		cmocka_unit_test(test_cancelled_while_all_are_busy),
 		cmocka_unit_test(test_durable_ones_stay_for_the_next_start),
 		cmocka_unit_test(test_durable_waits_for_the_journal),
 		cmocka_unit_test(test_credit_is_the_room),

@@ -118,13 +118,15 @@ static void test_reloaded_in_the_middle(void **state)
 	scene_call("a", "waiting", "who");
 	scene_wait_texts(3);
 	scene_put("plugins/a.conf", "[main]\nenabled=1\nplugin=test\n[test]\nname=new\n");
+	scene_put("plugins/b.conf", DESCRIPTOR);
 	renew();
-	wait_loads(2);
+	wait_plugins(2); /* and the reload is through: one is loaded after the other */
+	assert_int_equal(fixture_loads, 3);
 	fixture_release(1);
 	scene_wait_texts(6);
 	assert_true(scene_is_said("released"));
 	assert_true(scene_is_said("\"new\""));
-	wait_loads(1);
+	wait_loads(2);
 }
 
 /* Threads are a matter of the pool, which lives on. */

@@ -436,7 +436,7 @@ static void refused_addresses(void **state)
 
 static void refused_receivers_try_again(void **state)
 {
-	uint64_t limit = clock_monotonic_ms() + 5000;
+	uint64_t limit = clock_monotonic_ms() + 60000;
 
 	(void)state;
 	receive("amq.later", NULL, "r");
@@ -450,7 +450,7 @@ static void refused_receivers_try_again(void **state)
 static void expired_messages_are_not_seen(void **state)
 {
 	struct message message = {.priority = 4, .has_ttl = true, .ttl_ms = 1};
-	uint64_t limit = clock_monotonic_ms() + 5000;
+	uint64_t limit = clock_monotonic_ms() + 60000;
 
 	(void)state;
 	receiver_close(receive("demo", NULL, "r"));

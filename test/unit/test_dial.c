@@ -63,7 +63,7 @@ static void on_done(void *context, const struct error *why)
 
 static void reach(struct connector *k, struct attempt *attempt)
 {
-	uint64_t limit = clock_monotonic_ms() + 10000;
+	uint64_t limit = clock_monotonic_ms() + 60000;
 
 	memset(attempt, 0, sizeof(*attempt));
 	assert_int_equal(k->ops->start(k, on_done, attempt, NULL), GOFER_OK);

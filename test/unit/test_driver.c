@@ -109,10 +109,10 @@ static void attach(struct end *end, int fd)
 	end->in_driver = false;
 }
 
-/* Turns the loop until `*counter` has come to `value`, for five seconds at most. */
+/* Turns the loop until `*counter` has come to `value`, for a minute at most. */
 static void until(const unsigned *counter, unsigned value)
 {
-	uint64_t limit = clock_monotonic_ms() + 5000;
+	uint64_t limit = clock_monotonic_ms() + 60000;
 
 	while (*counter < value && clock_monotonic_ms() < limit)
 		loop_run_once(loop, 0.1);

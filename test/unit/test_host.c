@@ -251,6 +251,9 @@ static void an_unload_that_hangs_is_cut_off(void **state)
 	run(call);
 	assert_returned(call, "5");
 	call_unref(call);
+	assert_non_null(strstr(buf_text(&heard.log),
+	                       "warning plugin.hosted: call sn-1: its child "
+	                       "did not end within 5 s, cut off\n"));
 	plugin_context_free(context);
 	config_free(config);
 }
@@ -319,6 +322,18 @@ static void a_death_is_told(void **state)
 	(void)state;
 	assert_raises("die", "[]",
 	              "Exception: the child of Hosted.die died: signal 11 (Segmentation fault)");
+	assert_raises("leave", "[]",
+	              "Exception: the child of Hosted.leave ended with exit status 3 and without a "
+	              "result");
+}
+
+/* As it is if whoever started the agent ignored it. */
+static void a_death_is_told_though_sigchld_was_ignored(void **state)
+{
+	(void)state;
+	host_free(host);
+	signal(SIGCHLD, SIG_IGN);
+	host = host_new(NULL);
 	assert_raises("leave", "[]",
 	              "Exception: the child of Hosted.leave ended with exit status 3 and without a "
 	              "result");
@@ -463,7 +478,7 @@ static void what_a_child_leaves_behind_goes_with_it(void **state)
 static void a_flooding_child_can_be_cancelled(void **state)
 {
 	pthread_t thread;
-	struct call *call = start_thread("flood", "[1e300]", &thread);
+	struct call *call = start_thread("flood", "[9223372036854775807]", &thread);
 	uint64_t end = clock_monotonic_ms() + PATIENCE_MS;
 	bool floods = false;
 
@@ -562,6 +577,7 @@ int main(int argc, char **argv)
 		TEST(a_flood_of_output_is_cut_off),
 		TEST(a_child_has_nothing_of_its_parents),
 		TEST(a_death_is_told),
+		TEST(a_death_is_told_though_sigchld_was_ignored),
 		TEST(a_program_that_is_another_is_told),
 		TEST(one_that_hangs_up_is_told),
 		TEST(nonsense_is_told),

@@ -765,7 +765,22 @@ static void an_address_is_that_alone(void **state)
 	hear_all(fd, "{\"code\": 0, \"result\": []}\n");
 }
 
-/* A reset would take the answer away from a peer that has not read it yet. */
+/* The connection stays open on this side: a reset could take the answer away from who has not read it. */
+static void a_peer_may_still_send_after_the_answer(void **state)
+{
+	int fd = connect_path();
+	struct buf text;
+
+	(void)state;
+	say(fd, "{\"name\": \"show\"}");
+	text = hear(fd);
+	assert_string_equal(buf_text(&text), "{\"code\": 0, \"result\": []}\n");
+	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+	turn();
+	buf_release(&text);
+	close(fd);
+}
+
 static void what_is_left_unread_takes_no_answer_away(void **state)
 {
 	uint16_t port = free_port();
@@ -824,6 +839,7 @@ int main(void)
 		management_test(garbage_is_answered_at_once),
 		management_test(nesting_has_a_limit),
 		management_test(what_ends_early_is_told),
+		management_test(a_peer_may_still_send_after_the_answer),
 		management_test(the_longest_request),
 		management_test(a_longer_request),
 		management_test(a_request_must_come_in_time),

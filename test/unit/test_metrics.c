@@ -199,6 +199,7 @@ static void the_process_is_told(void **state)
 	(void)state;
 	print(&view);
 	expect("process_start_time_seconds 1700000000.123000");
+	expect("# TYPE gofer_build_info gauge");
 	expect("gofer_build_info{version=\"" GOFER_VERSION "\"} 1");
 	at = strstr(out.data, "\nprocess_resident_memory_bytes ");
 	assert_non_null(at);

@@ -50,7 +50,7 @@ static void on_done(void *context, const struct resolved *addresses, size_t coun
 
 static void ask(struct answer *answer, const char *host)
 {
-	uint64_t limit = clock_monotonic_ms() + 20000;
+	uint64_t limit = clock_monotonic_ms() + 60000;
 
 	memset(answer, 0, sizeof(*answer));
 	assert_non_null(resolve_start(loop, host, 5672, on_done, answer, NULL));
