@@ -17,7 +17,6 @@ CRITERIA = {"match": {"group": "red"}}
 
 
 def data():
-    yield None                      # of the call that keeps the others waiting, the first one made
     number = 0
     while True:
         yield {"group": ["red", "blue"][number % 2], "number": number, "more": ["x" * 50, None]}

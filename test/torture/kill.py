@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of the agent at random moments, its start among them, under load of durable calls."""
+"""kill -9 of the agent at random moments, its start and its end too, under load of durable calls."""
 import random
+import signal
 import time
 
 from peers import SLOW
@@ -11,6 +12,22 @@ from .world import World
 
 TIMES, TIMES_SHORT = 300, 8
 LIFE_S = 0.7        # the longest that an agent lives
+ENDING = 0.2        # so many are asked to end, and killed over that
+
+
+def kill(agent):
+    time.sleep(random.uniform(0, LIFE_S) * SLOW)
+    if random.random() < ENDING:
+        agent.child.send_signal(signal.SIGTERM)
+        time.sleep(random.uniform(0, LIFE_S) * SLOW)
+    agent.kill()
+
+
+def look(world):
+    """Whose result is in the journal, and how long the tally is, for judge_calls()."""
+    journal = world.journal()
+    return ({sn for sn, entry in journal.items() if entry["state"] == "result"},
+            len(world.runs()))
 
 
 def run(directory, options):
@@ -22,11 +39,8 @@ def run(directory, options):
         world.start()
         load = Load(broker.url).start()
         for _ in range(times):
-            time.sleep(random.uniform(0, LIFE_S) * SLOW)
-            world.agent.kill()
-            journal = world.journal()
-            had_result.append(({sn for sn, entry in journal.items() if entry["state"] == "result"},
-                               len(world.runs())))
+            kill(world.agent)
+            had_result.append(look(world))
             world.spawn()
         load.pause()
         load.wait_for_results(30 * SLOW)
