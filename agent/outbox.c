@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/uuid.h"
 
@@ -24,6 +25,7 @@ struct outbox {
 	size_t holders;
 	bool held;                                  /* ever */
 	struct outbox_wait *waiting, **waiting_end; /* those that there was no room for */
+	struct outbox_wait *full;                   /* those whose queue was */
 	struct loop_timer *retry;
 	uint64_t told[TOLD_MAX]; /* hashes of addresses that nobody was at */
 	unsigned told_next;
@@ -32,10 +34,15 @@ struct outbox {
 static enum gofer_err try_send(struct outbox *o, const struct outbox_reply *reply,
                                struct outbox_wait *wait);
 
-static void on_retry(void *context)
+static void start_retrying(struct outbox *o)
 {
-	struct outbox *o = context;
+	if (!o->waiting && !o->full)
+		loop_timer_start(o->retry, RETRY_S, RETRY_S);
+}
 
+/* In order: the first that can't go keeps the others back. */
+static void retry_waiting(struct outbox *o)
+{
 	while (o->waiting) {
 		struct outbox_wait *wait = o->waiting, *next = wait->next;
 
@@ -43,10 +50,32 @@ static void on_retry(void *context)
 			break;
 		o->waiting = next;
 	}
-	if (!o->waiting) {
+	if (!o->waiting)
 		o->waiting_end = &o->waiting;
-		loop_timer_stop(o->retry);
+}
+
+static void retry_full(struct outbox *o)
+{
+	struct outbox_wait *all = o->full;
+
+	o->full = NULL;
+	for (struct outbox_wait *next, *wait = all; wait; wait = next) {
+		next = wait->next;
+		if (try_send(o, &wait->reply, wait)) {
+			wait->next = o->full;
+			o->full = wait;
+		}
 	}
+}
+
+static void on_retry(void *context)
+{
+	struct outbox *o = context;
+
+	retry_waiting(o);
+	retry_full(o);
+	if (!o->waiting && !o->full)
+		loop_timer_stop(o->retry);
 }
 
 struct outbox *outbox_new(struct loop *loop, struct connection *connection,
@@ -115,11 +144,31 @@ static bool was_told(struct outbox *o, const char *address)
 	return false;
 }
 
+/* Whether there may be room later, and it is worth the while. */
+static bool wait_for_room(struct outbox_wait *wait, const struct error *why)
+{
+	struct outbox *o = wait->outbox;
+	uint64_t now_ms = clock_monotonic_ms();
+
+	if (!why || why->code != GOFER_FULL)
+		return false;
+	if (!wait->until_ms)
+		wait->until_ms = now_ms + OUTBOX_FULL_S * 1000;
+	if (now_ms >= wait->until_ms)
+		return false;
+	start_retrying(o);
+	wait->next = o->full;
+	o->full = wait;
+	return true;
+}
+
 static void on_outcome(void *context, enum outcome outcome, const struct error *why)
 {
 	struct outbox_wait *wait = context;
 	const char *address = wait->reply.address;
 
+	if (outcome != OUTCOME_ACCEPTED && outcome != OUTCOME_LOST && wait_for_room(wait, why))
+		return;
 	if (outcome != OUTCOME_ACCEPTED && outcome != OUTCOME_LOST &&
 	    !was_told(wait->outbox, address))
 		log_info(PACKAGE, "reply address %.100s: nobody takes it there (%s), dropped",
@@ -165,10 +214,10 @@ void outbox_send_last(struct outbox *o, const struct outbox_reply *reply, struct
 	wait->outbox = o;
 	wait->reply = *reply;
 	wait->next = NULL;
+	wait->until_ms = 0;
 	if (!o->waiting && try_send(o, reply, wait) == GOFER_OK)
 		return;
-	if (!o->waiting)
-		loop_timer_start(o->retry, RETRY_S, RETRY_S);
+	start_retrying(o);
 	*o->waiting_end = wait;
 	o->waiting_end = &wait->next;
 }

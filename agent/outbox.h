@@ -4,8 +4,9 @@
  *
  * Makes a reply's body into a message (correlation-id, message-id, content type) and sends it through the
  * connection, which keeps it over reconnects. What the connection has no room for is dropped if it
- * says only how far a call is, and kept and tried again if it is the end of one. An address that
- * cannot be reached is told once in the log, and what was for it is dropped.
+ * says only how far a call is, and kept and tried again if it is the end of one. So is the end of a call
+ * whose reply queue is full, for OUTBOX_FULL_S, while others pass it by. An address that cannot be reached is
+ * told once in the log, and what was for it is dropped.
  *
  *   outbox_send(o, &reply);                        // accepted, started, progress
  *   outbox_send_last(o, &reply, &wait);            // the result; wait.done() says what became of it
@@ -17,8 +18,14 @@
 #ifndef GOFER_AGENT_OUTBOX_H
 #define GOFER_AGENT_OUTBOX_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "amqp/connection.h"
 #include "amqp/loop.h"
+
+#define OUTBOX_FULL_S 60
 
 struct outbox;
 
@@ -33,9 +40,10 @@ struct outbox_reply {
 /* Somebody who wants to know; embedded in what it belongs to. Belongs to the outbox from
  * outbox_send_last() until `done` is called; so does all that its reply points to. */
 struct outbox_wait {
-	struct outbox_wait *next; /* the outbox's, as the next two */
+	struct outbox_wait *next; /* the outbox's, as the next three */
 	struct outbox *outbox;
 	struct outbox_reply reply;
+	uint64_t until_ms; /* its queue was found full: how long it is tried; 0: never yet */
 	/* The broker has it, or (`outcome` other than OUTCOME_ACCEPTED) nobody ever will. */
 	void (*done)(struct outbox_wait *wait, enum outcome outcome);
 };

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from peers import Peer, free_port, gofer, listens, request, wait_for
+from peers import SLOW, Peer, free_port, gofer, listens, request, wait_for
 
 
 def rejected(replies, code):
@@ -124,6 +124,31 @@ def test_replyto_that_does_not_exist(agent, peer):
     peer.hello()
     told = [t for t in agent.process.output().splitlines() if "nobody-listens" in t]
     assert len(told) == 1, told
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_reply_queue_that_is_full(start, tmp_path, own):
+    """What only tells how far a call is gets lost, its result waits until there is room."""
+    if own:
+        conf = tmp_path / "root/etc/gofer/agent.conf"
+        conf.parent.mkdir(parents=True)
+        conf.write_text("[broker]\nqueue_messages=1\n")
+        agent = start.agent(root=str(tmp_path / "root"))
+    else:
+        agent = start.agent(broker=start.broker("--queue-messages", "1"))
+    peer = Peer(agent.url)
+    keeper = peer.connection.create_receiver("crowded", credit=0)
+    peer.send("in the way", "crowded")
+    body = request("Demo", "hello", replyto="crowded")
+    peer.send(json.dumps(body))
+    peer.hello()                # others are not held up
+    keeper.link.flow(10)
+    assert keeper.receive(timeout=20 * SLOW).body == "in the way"
+    keeper.accept()
+    reply = json.loads(keeper.receive(timeout=20 * SLOW).body)
+    keeper.accept()
+    assert reply["sn"] == body["sn"] and reply["result"]["retval"]
+    peer.close()
 
 
 def test_caller_that_vanishes(agent):

@@ -197,11 +197,16 @@ struct fake_delivery *fake_deliver_garbage(struct fake_connection *f)
 
 void fake_settle(struct fake_connection *f, size_t i, enum outcome outcome)
 {
+	fake_settle_why(f, i, outcome, GOFER_UNREACHABLE);
+}
+
+void fake_settle_why(struct fake_connection *f, size_t i, enum outcome outcome, enum gofer_err code)
+{
 	struct error why = ERROR_NONE;
 
 	if (f->sent[i].settled || !f->sent[i].on_outcome)
 		return;
-	error_set(&why, GOFER_UNREACHABLE, "said the test");
+	error_set(&why, code, "said the test");
 	f->sent[i].settled = true;
 	f->sent[i].on_outcome(f->sent[i].context, outcome, &why);
 }

@@ -57,6 +57,9 @@ struct fake_delivery *fake_deliver_garbage(struct fake_connection *f);
 
 /* Settles what was sent and wants to know. */
 void fake_settle(struct fake_connection *f, size_t i, enum outcome outcome);
+/* The same for another reason than that nobody is there. */
+void fake_settle_why(struct fake_connection *f, size_t i, enum outcome outcome,
+                     enum gofer_err code);
 void fake_settle_all(struct fake_connection *f, enum outcome outcome);
 
 #endif

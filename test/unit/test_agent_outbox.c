@@ -132,6 +132,40 @@ static void test_no_room(void **state)
 	assert_int_equal(fake->sent_count, 4);
 }
 
+/* A result whose queue is full is tried again, and holds up nobody; for another reason it is not. */
+static void test_queue_that_is_full(void **state)
+{
+	struct outbox_reply a = reply_to("full", "a"), b = reply_to("R", "b");
+	struct waiter wa = {.wait.done = on_done}, wb = {.wait.done = on_done};
+
+	(void)state;
+	outbox_send_last(outbox, &a, &wa.wait);
+	fake_settle_why(fake, 0, OUTCOME_RELEASED, GOFER_FULL);
+	assert_int_equal(wa.done, 0);
+	outbox_send_last(outbox, &b, &wb.wait);
+	fake_settle(fake, 1, OUTCOME_ACCEPTED);
+	assert_int_equal(wb.done, 1);
+	fake->refuse = GOFER_FULL;
+	for (int i = 0; i < 3; i++)
+		loop_run_once(loop, 0.3);
+	fake->refuse = GOFER_OK;
+	turn_until_sent(3);
+	assert_string_equal(fake->sent[2].body, "a");
+	fake_settle_why(fake, 2, OUTCOME_RELEASED, GOFER_FULL);
+	turn_until_sent(4);
+	fake_settle(fake, 3, OUTCOME_ACCEPTED);
+	assert_int_equal(wa.done, 1);
+	assert_int_equal(wa.outcome, OUTCOME_ACCEPTED);
+	/* it is not tried for ever */
+	outbox_send_last(outbox, &a, &wa.wait);
+	fake_settle_why(fake, 4, OUTCOME_RELEASED, GOFER_FULL);
+	wa.wait.until_ms = 1;
+	turn_until_sent(6);
+	fake_settle_why(fake, 5, OUTCOME_RELEASED, GOFER_FULL);
+	assert_int_equal(wa.done, 2);
+	assert_int_equal(wa.outcome, OUTCOME_RELEASED);
+}
+
 /* Freed with some that wait: they are not called. */
 static void test_forgotten(void **state)
 {
@@ -190,6 +224,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_message, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_outcome_is_told_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_room, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_queue_that_is_full, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_forgotten, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_told_once, set_up, tear_down),
 	};
