@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Of 10 000 requests that wait, a half is cancelled by criteria, and the agent killed on that."""
 import json
-import time
 
 from peers import SLOW
 
 from .load import Load
-from .manage import manage
+from .manage import timed
 from .start import QUICK, pile_up
 from .verdict import Verdict, judge_calls
 from .world import World
@@ -36,9 +35,7 @@ def run(directory, options):
         pile_up(world, load, count)
         red = {sn for sn, call in load.calls.items() if call.kind is QUICK and
                json.loads(call.body)["data"]["group"] == "red"}
-        before = time.monotonic()
-        cancelled = manage(world.root, "cancel", criteria=CRITERIA)
-        seconds = time.monotonic() - before
+        cancelled, seconds = timed(world.root, "cancel", criteria=CRITERIA)
         verdict.figure(f"{count} pending, answered in {seconds * 1000:.1f} ms")
         verdict.expect(set(cancelled) == red and len(cancelled) == len(red),
                        f"{len(cancelled)} told to be cancelled, not {len(red)}")

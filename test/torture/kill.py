@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of the agent at random moments, its start and its end too, under load of durable calls."""
+"""kill -9 of the agent at random moments, its start and its end too, under load of calls."""
 import random
 import signal
 import time

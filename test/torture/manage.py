@@ -3,6 +3,9 @@
 import json
 import os
 import socket
+import subprocess
+import sys
+import time
 
 from peers import SLOW
 
@@ -17,3 +20,21 @@ def manage(root, name, *args, **kwargs):
     reply = json.loads(reply)
     assert reply["code"] == 0, f"{name}: {reply}"
     return reply["result"]
+
+
+def timed(root, name, **kwargs):
+    """The result, and the seconds that it took, in a process that has nothing else to do."""
+    done = subprocess.run([sys.executable, "-B", "-m", "torture.manage", root, name,
+                           json.dumps(kwargs)], stdout=subprocess.PIPE, check=True,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    return json.loads(done.stdout)
+
+
+def main(root, name, kwargs):
+    before = time.monotonic()
+    result = manage(root, name, **json.loads(kwargs))
+    print(json.dumps([result, time.monotonic() - before]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
