@@ -216,12 +216,20 @@ void journal_count_store_locked(struct journal *j)
 
 /* --- the owner's side ----------------------------------------------------------------- */
 
-/* What nobody waits for is no reason to wake a thread that will look by itself before long. */
-static void append_locked(struct journal *j, struct journal_entry *entry)
+/* Whether the thread is to be woken; what nobody waits for is no reason to wake one that will look by itself
+ * before long. */
+static bool append_locked(struct journal *j, struct journal_entry *entry)
 {
 	j->touched = true;
 	journal_dirty_locked(j, entry);
-	if (j->idle || (entry->wait && j->urgent >= j->gather))
+	return j->idle || (entry->wait && j->urgent >= j->gather);
+}
+
+/* In this order: who is woken wants the lock first. */
+static void unlock_and_wake(struct journal *j, bool wake)
+{
+	pthread_mutex_unlock(&j->lock);
+	if (wake)
 		pthread_cond_signal(&j->wake);
 }
 
@@ -272,7 +280,7 @@ enum gofer_err journal_accept(struct journal *j, const struct journal_request *r
                               struct journal_wait *wait, struct journal_entry **entry)
 {
 	struct journal_entry *e = is_too_long(request) ? NULL : entry_new(request);
-	bool full;
+	bool full, wake = false;
 
 	if (!e)
 		return is_too_long(request) ? GOFER_FULL : GOFER_NOMEM;
@@ -283,9 +291,9 @@ enum gofer_err journal_accept(struct journal *j, const struct journal_request *r
 	if (!full) {
 		j->count++;
 		j->bytes += e->size;
-		append_locked(j, e);
+		wake = append_locked(j, e);
 	}
-	pthread_mutex_unlock(&j->lock);
+	unlock_and_wake(j, wake);
 	if (full) {
 		journal_entry_free(e);
 		return GOFER_FULL;
@@ -297,12 +305,14 @@ enum gofer_err journal_accept(struct journal *j, const struct journal_request *r
 /* Never back: what tells of the start may come later than what cancels it. */
 static void advance(struct journal *j, struct journal_entry *entry, int state)
 {
+	bool wake = false;
+
 	pthread_mutex_lock(&j->lock);
 	if (entry->state < state) {
 		entry->state = state;
-		append_locked(j, entry);
+		wake = append_locked(j, entry);
 	}
-	pthread_mutex_unlock(&j->lock);
+	unlock_and_wake(j, wake);
 }
 
 void journal_started(struct journal *j, struct journal_entry *entry)
@@ -319,7 +329,7 @@ enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, st
                               struct journal_wait *wait)
 {
 	char *copy = result.size > JOURNAL_FILE_PAYLOAD_MAX / 2 ? NULL : copy_of(result);
-	bool full;
+	bool full, wake = false;
 
 	if (!copy)
 		return result.size > JOURNAL_FILE_PAYLOAD_MAX / 2 ? GOFER_FULL : GOFER_NOMEM;
@@ -334,9 +344,9 @@ enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, st
 		if (entry->dirty && wait)
 			j->urgent++;
 		entry->wait = wait;
-		append_locked(j, entry);
+		wake = append_locked(j, entry);
 	}
-	pthread_mutex_unlock(&j->lock);
+	unlock_and_wake(j, wake);
 	if (full)
 		free(copy);
 	return full ? GOFER_FULL : GOFER_OK;
@@ -344,7 +354,7 @@ enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, st
 
 void journal_done(struct journal *j, struct journal_entry *entry)
 {
-	bool unknown;
+	bool unknown, wake = false;
 
 	pthread_mutex_lock(&j->lock);
 	j->count--;
@@ -358,8 +368,8 @@ void journal_done(struct journal *j, struct journal_entry *entry)
 	if (unknown)
 		journal_clean_locked(j, entry);
 	else
-		append_locked(j, entry);
-	pthread_mutex_unlock(&j->lock);
+		wake = append_locked(j, entry);
+	unlock_and_wake(j, wake);
 	if (unknown)
 		journal_entry_free(entry);
 }

@@ -29,7 +29,8 @@
  *
  * What is stored is told to the owner's thread: `notify` is called (in any thread, when there was
  * nothing to tell before) and the owner then calls journal_run(), which calls each `stored`, in the
- * order of the appends.
+ * order of the appends; but what is told as soon as it is written, as results are, is not held up by
+ * what must be on disk first.
  *
  * Bounded: GOFER_FULL once there are too many entries or bytes; nothing is lost, the request stays where
  * it came from. On disk a journal takes at most twice what is pending and some segments

@@ -35,6 +35,7 @@ _Static_assert(sizeof(struct segment_head) == ONE_HEAD, "no padding");
 _Static_assert(sizeof(struct record_head) == JOURNAL_FILE_RECORD, "no padding");
 
 #define CHECKED offsetof(struct record_head, size)
+#define CHECKSUMS offsetof(struct record_head, zero) /* they end here */
 
 /* --- writing -------------------------------------------------------------------------- */
 
@@ -200,6 +201,13 @@ static bool is_zero(const char *bytes, size_t size)
 	return !size || (!bytes[0] && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
+/* What is not whole and has nothing but zeros from its last bytes on to the end of the segment was not written to
+ * its end: of a record that was, neither the head's checksums nor the payload end in one. */
+static bool is_torn(const char *at, size_t end, size_t left)
+{
+	return is_zero(at + end - 1, left - end + 1);
+}
+
 /* How far it is to where a record begins again, or to the end. */
 static size_t skip(const struct journal_scan *scan)
 {
@@ -226,15 +234,19 @@ static enum journal_found look(struct journal_scan *scan, struct journal_item *i
 		return found(scan, JOURNAL_FOUND_END, 0);
 	if (left < sizeof head || is_zero(at, left))
 		return found(scan, JOURNAL_FOUND_TAIL, left);
-	if (!get_head(at, left, scan->salt, &head))
+	if (!get_head(at, left, scan->salt, &head)) {
+		if (is_torn(at, CHECKSUMS, left))
+			return found(scan, JOURNAL_FOUND_TAIL, left);
 		return found(scan, JOURNAL_FOUND_DAMAGE, skip(scan));
+	}
 	size = sizeof head + le32toh(head.size);
 	if (size > left)
 		return found(scan, JOURNAL_FOUND_TAIL, left);
-	return found(scan,
-	             journal_file_get(at, size, scan->salt, item) ? JOURNAL_FOUND_ITEM
-	                                                          : JOURNAL_FOUND_DAMAGE,
-	             size);
+	if (journal_file_get(at, size, scan->salt, item))
+		return found(scan, JOURNAL_FOUND_ITEM, size);
+	if (is_torn(at, size, left))
+		return found(scan, JOURNAL_FOUND_TAIL, left);
+	return found(scan, JOURNAL_FOUND_DAMAGE, size);
 }
 
 /* The heads are the first thing that is looked at, and found only where there is something wrong. */

@@ -19,6 +19,8 @@
  *   scan = (struct journal_scan)JOURNAL_SCAN(bytes, size);
  *   while ((found = journal_scan_next(&scan, &item)) != JOURNAL_FOUND_END) ...
  *
+ * Behind the last record there may be zeros up to the end.
+ *
  * The bytes may be any at all. Thread: any.
  */
 #ifndef GOFER_CORE_JOURNAL_FILE_H
@@ -86,7 +88,7 @@ struct journal_scan {
 enum journal_found {
 	JOURNAL_FOUND_ITEM,   /* `item`; it points into the bytes */
 	JOURNAL_FOUND_DAMAGE, /* what stands there is no record; there may be more behind it */
-	JOURNAL_FOUND_TAIL,   /* a record that was not written to its end; nothing is behind it */
+	JOURNAL_FOUND_TAIL, /* a record that was not written to its end, or zeros; nothing is behind it */
 	JOURNAL_FOUND_END,
 };
 

@@ -174,17 +174,24 @@ static void take_damage(struct loading *l, const struct journal_scan *scan)
 		set_aside(l, scan, first);
 }
 
-static void take_tail(struct loading *l, const struct journal_scan *scan)
+static void tell_tail(const struct loading *l, const struct journal_scan *scan)
 {
-	struct journal *j = l->journal;
-	char *path;
+	char *path = journal_store_path(&l->journal->store, l->segment->number, false);
 
-	if (j->store.read_only)
-		return;
-	path = journal_store_path(&j->store, l->segment->number, false);
 	log_info(JOURNAL_PACKAGE, "%s: its last %zu bytes were not written to their end, cut",
 	         path ? path : "", scan->length);
 	free(path);
+}
+
+/* No record begins with a zero: where one stands, nothing was begun. */
+static void take_tail(struct loading *l, const struct journal_scan *scan)
+{
+	struct journal *j = l->journal;
+
+	if (j->store.read_only)
+		return;
+	if (scan->bytes[scan->offset])
+		tell_tail(l, scan);
 	if (journal_store_cut(&j->store, l->segment, scan->offset))
 		log_warning(JOURNAL_PACKAGE, "%s could not be cut", j->store.directory);
 }

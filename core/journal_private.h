@@ -63,6 +63,13 @@ struct journal_slot {
 	enum gofer_err rc;
 	struct journal_segment *segment; /* where its record was put; length 0: there is none */
 	size_t offset, length;
+	char *body, *result; /* to be freed, and so `entry` if it has gone: not under the lock */
+	bool gone;
+};
+
+struct journal_lot {
+	size_t count;
+	struct journal_slot slots[JOURNAL_BATCH_ENTRIES];
 };
 
 struct journal {
@@ -76,7 +83,8 @@ struct journal {
 
 	/* the thread's; the owner's before it is started and after it has ended */
 	struct journal_store store;
-	struct journal_slot slots[JOURNAL_BATCH_ENTRIES];
+	struct journal_lot written,
+		synced; /* what waits to be written only, where the other waits for the disk */
 	struct buf lot;
 	pthread_t thread;
 	bool has_thread;

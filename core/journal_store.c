@@ -15,13 +15,17 @@
 
 #include "core/clock.h"
 #include "core/journal_file.h"
+#include "core/journal_io.h"
 
 #define LOCK_FILE "lock"
 #define PREFIX "journal."
 #define DAMAGED "damaged-"
 #define NAME_SIZE 48
 #define SEGMENT_MIN ((size_t)64 << 10)
-#define PARTS_OF_DISK 16 /* a segment takes of what is free */
+#define PARTS_OF_DISK 16             /* a segment takes of what is free */
+#define AHEAD_MIN ((size_t)16 << 10) /* zeros, at the beginning of a segment and later on */
+#define AHEAD_MAX ((size_t)256 << 10)
+#define PAGE 4096u
 #define FILE_MAX ((size_t)1 << 31)
 
 /* --- names ---------------------------------------------------------------------------- */
@@ -131,11 +135,11 @@ static void close_fd(int *fd)
 
 void journal_store_release(struct journal_store *store)
 {
+	journal_store_roll(store);
 	for (struct journal_segment *newer, *s = store->oldest; s; s = newer) {
 		newer = s->newer;
 		free(s);
 	}
-	close_fd(&store->fd);
 	close_fd(&store->read_fd);
 	close_fd(&store->lock);
 	close_fd(&store->dirfd);
@@ -215,25 +219,6 @@ static int open_segment(const struct journal_store *store, uint64_t number, int 
 	return openat(store->dirfd, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-static bool read_all(int fd, struct buf *out, size_t offset, size_t size)
-{
-	char *to = buf_reserve(out, size);
-	size_t got = 0;
-
-	while (to && got < size) {
-		ssize_t n = pread(fd, to + got, size - got, (off_t)(offset + got));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		got += (size_t)n;
-	}
-	if (to)
-		buf_added(out, got);
-	return to && got == size;
-}
-
 enum gofer_err journal_store_load(struct journal_store *store, uint64_t number, struct buf *bytes,
                                   struct error *error)
 {
@@ -251,7 +236,7 @@ enum gofer_err journal_store_load(struct journal_store *store, uint64_t number, 
 		               "%s/" PREFIX "%010llu is no file of a journal's: a regular one of "
 		               "at most %zu bytes is",
 		               store->directory, (unsigned long long)number, FILE_MAX);
-	else if (!read_all(fd, bytes, 0, (size_t)st.st_size) && !buf_ok(bytes))
+	else if (!journal_io_read(fd, bytes, 0, (size_t)st.st_size) && !buf_ok(bytes))
 		rc = error_set(error, GOFER_NOMEM, "out of memory");
 	else if (bytes->size < (size_t)st.st_size && !store->read_only)
 		rc = error_errno(error, GOFER_IO, errno, "%s/" PREFIX "%010llu can't be read",
@@ -271,7 +256,7 @@ enum gofer_err journal_store_read(struct journal_store *store,
 	}
 	if (store->read_fd < 0)
 		return GOFER_IO;
-	if (read_all(store->read_fd, out, offset, size))
+	if (journal_io_read(store->read_fd, out, offset, size))
 		return GOFER_OK;
 	return buf_ok(out) ? GOFER_IO : GOFER_NOMEM;
 }
@@ -337,27 +322,6 @@ enum gofer_err journal_store_cut(struct journal_store *store, struct journal_seg
 
 /* --- writing -------------------------------------------------------------------------- */
 
-static enum gofer_err failure(void)
-{
-	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? GOFER_FULL : GOFER_IO;
-}
-
-static enum gofer_err write_all(int fd, const char *bytes, size_t size, size_t offset)
-{
-	while (size) {
-		ssize_t n = pwrite(fd, bytes, size, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return failure();
-		bytes += n;
-		size -= (size_t)n;
-		offset += (size_t)n;
-	}
-	return GOFER_OK;
-}
-
 static enum gofer_err sync_fd(struct journal_store *store, int fd)
 {
 	uint64_t start_us = clock_monotonic_us();
@@ -365,7 +329,7 @@ static enum gofer_err sync_fd(struct journal_store *store, int fd)
 
 	store->syncs++;
 	store->sync_us += clock_monotonic_us() - start_us;
-	return failed ? failure() : GOFER_OK;
+	return failed ? journal_io_failure() : GOFER_OK;
 }
 
 static uint32_t fresh_salt(void)
@@ -404,13 +368,13 @@ static enum gofer_err begin_segment(struct journal_store *store)
 	int fd = open_segment(store, store->last + 1, O_RDWR | O_CREAT | O_EXCL);
 
 	if (fd < 0)
-		return failure();
+		return journal_io_failure();
 	store->last++;
 	journal_file_put_segment(&head, store->last, salt);
 	if (buf_ok(&head))
-		rc = write_all(fd, head.data, head.size, 0);
+		rc = journal_io_write(fd, head.data, head.size, 0);
 	if (!rc && fsync(store->dirfd) && errno != EINVAL)
-		rc = failure();
+		rc = journal_io_failure();
 	if (!rc)
 		rc = journal_store_add(store, store->last, salt, head.size);
 	buf_release(&head);
@@ -421,12 +385,17 @@ static enum gofer_err begin_segment(struct journal_store *store)
 		return rc;
 	}
 	store->fd = fd;
+	store->end = JOURNAL_FILE_HEAD;
+	store->is_tight = false;
 	store->segment_max = choose_segment_max(store);
 	return GOFER_OK;
 }
 
+/* The zeros need not be gone to be harmless. */
 void journal_store_roll(struct journal_store *store)
 {
+	if (store->fd >= 0 && store->newest && store->end > store->newest->size)
+		(void)!ftruncate(store->fd, (off_t)store->newest->size);
 	close_fd(&store->fd);
 }
 
@@ -446,15 +415,34 @@ enum gofer_err journal_store_prepare(struct journal_store *store, size_t size)
 /* A record's half is taken away; where not even that can be done, nothing more is put behind it. */
 static void take_back(struct journal_store *store)
 {
-	if (ftruncate(store->fd, (off_t)store->newest->size))
-		journal_store_roll(store);
+	store->end = store->newest->size;
+	if (ftruncate(store->fd, (off_t)store->end))
+		close_fd(&store->fd);
+}
+
+/* Where there is no room for zeros there may be some for records. */
+static void extend(struct journal_store *store, size_t size)
+{
+	size_t used = store->newest->size + size;
+	size_t ahead = used < AHEAD_MIN ? AHEAD_MIN : used < AHEAD_MAX ? used : AHEAD_MAX;
+	size_t end = (used + ahead) & ~(size_t)(PAGE - 1);
+
+	if (used <= store->end || end <= used || store->is_tight)
+		return;
+	store->is_tight = !journal_io_extend(store->fd, store->end, end);
+	if (!store->is_tight)
+		store->end = end;
 }
 
 enum gofer_err journal_store_append(struct journal_store *store, const char *bytes, size_t size,
                                     bool sync)
 {
 	struct journal_segment *s = store->newest;
-	enum gofer_err rc = write_all(store->fd, bytes, size, s->size);
+	enum gofer_err rc;
+
+	if (sync)
+		extend(store, size);
+	rc = journal_io_write(store->fd, bytes, size, s->size);
 
 	if (!rc && sync)
 		rc = sync_fd(store, store->fd);
@@ -465,6 +453,7 @@ enum gofer_err journal_store_append(struct journal_store *store, const char *byt
 	store->unsynced = !sync;
 	s->size += size;
 	store->bytes += size;
+	store->end = store->end < s->size ? s->size : store->end;
 	return GOFER_OK;
 }
 
@@ -491,12 +480,12 @@ enum gofer_err journal_store_set_aside(struct journal_store *store, uint64_t num
 	            O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (first ? O_TRUNC : 0), 0600);
 	if (fd < 0 || fstat(fd, &st)) {
 		close_fd(&fd);
-		return failure();
+		return journal_io_failure();
 	}
 	length = snprintf(line, sizeof line, "\noffset %zu, %zu bytes:\n", offset, size);
-	rc = write_all(fd, line, (size_t)length, (size_t)st.st_size);
+	rc = journal_io_write(fd, line, (size_t)length, (size_t)st.st_size);
 	if (!rc)
-		rc = write_all(fd, bytes, size, (size_t)st.st_size + (size_t)length);
+		rc = journal_io_write(fd, bytes, size, (size_t)st.st_size + (size_t)length);
 	if (!rc)
 		rc = sync_fd(store, fd);
 	close(fd);

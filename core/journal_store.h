@@ -3,7 +3,9 @@
  * journal_store: a journal's directory: its lock, its segments, and what is set aside.
  *
  * Segments are files "journal.NUMBER", written one after the other and never changed; the oldest go
- * first. Knows nothing of what is in them but their heads.
+ * first. Knows nothing of what is in them but their heads. While one is written for those who wait for the disk,
+ * zeros stand behind its last record: to sync what overwrites them is half the work, as the file
+ * stays as long as it was. They go when the segment has its end.
  *
  *   journal_store_open(&store, directory, false, &error);    // makes it, locks it
  *   journal_store_list(&store, &numbers, &count, &error);     // what is there
@@ -50,6 +52,8 @@ struct journal_store {
 	size_t segment_max;
 	uint64_t last; /* the highest number ever seen here */
 	int fd;        /* of the newest, to append; -1: the next append begins another */
+	size_t end;    /* of its file: zeros stand between its last record and there */
+	bool is_tight; /* there was no room for zeros; not tried again before the next segment */
 	bool unsynced; /* something was appended to it since it was synced */
 	int read_fd;   /* of the one read last; -1: none */
 	uint64_t read_number;

@@ -12,7 +12,7 @@
 #define DELAY_US (JOURNAL_DELAY_MS * 1000u)
 #define RETRY_US 1000000u
 #define SYNC_US (JOURNAL_SYNC_MS * 1000u)
-#define GATHER_US 200u
+#define GATHER_US 1000u
 #define LOT_KEPT ((size_t)256 << 10)
 
 /* --- a lot ---------------------------------------------------------------------------- */
@@ -30,15 +30,38 @@ static void take_slot_locked(struct journal *j, struct journal_slot *slot)
 	e->busy = true;
 }
 
-static size_t take_lot_locked(struct journal *j)
+/* A result that was written is not computed again, unless the power goes. */
+static bool waits_for_disk(const struct journal_wait *wait, const struct journal_entry *e,
+                           int state)
 {
+	return wait && e->durable && state != JOURNAL_RESULT;
+}
+
+static bool anybody_waits_for_disk_locked(const struct journal *j)
+{
+	const struct journal_entry *e = j->head;
+
+	for (size_t i = 0; e && i < JOURNAL_BATCH_ENTRIES; i++, e = e->next)
+		if (waits_for_disk(e->wait, e, e->state))
+			return true;
+	return false;
+}
+
+/* Who waits to be written only is not held up by who waits for the disk. */
+static void take_lots_locked(struct journal *j)
+{
+	bool apart = anybody_waits_for_disk_locked(j);
 	size_t count = 0, bytes = 0;
 
-	while (j->head && count < JOURNAL_BATCH_ENTRIES && bytes < JOURNAL_BATCH_BYTES) {
-		bytes += j->head->size;
-		take_slot_locked(j, &j->slots[count++]);
+	j->written.count = j->synced.count = 0;
+	while (j->head && count++ < JOURNAL_BATCH_ENTRIES && bytes < JOURNAL_BATCH_BYTES) {
+		const struct journal_entry *e = j->head;
+		bool is_quick = apart && e->wait && !waits_for_disk(e->wait, e, e->state);
+		struct journal_lot *lot = is_quick ? &j->written : &j->synced;
+
+		bytes += e->size;
+		take_slot_locked(j, &lot->slots[lot->count++]);
 	}
-	return count;
 }
 
 /* Of an entry that is placed, what has become of it since. */
@@ -97,11 +120,10 @@ static size_t size_of(const struct journal_slot *slots, size_t count)
 	return size;
 }
 
-/* A result that was written is not computed again, unless the power goes. */
 static bool wants_sync(const struct journal_slot *slots, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (slots[i].wait && slots[i].entry->durable && slots[i].state != JOURNAL_RESULT)
+		if (waits_for_disk(slots[i].wait, slots[i].entry, slots[i].state))
 			return true;
 	return false;
 }
@@ -135,14 +157,14 @@ static enum gofer_err write_slots(struct journal *j, struct journal_slot *slots,
 }
 
 /* What fails together may, one by one, fit. */
-static enum gofer_err write_lot(struct journal *j, size_t count)
+static enum gofer_err write_lot(struct journal *j, struct journal_lot *lot)
 {
-	enum gofer_err rc = write_slots(j, j->slots, count), one = GOFER_OK;
+	enum gofer_err rc = write_slots(j, lot->slots, lot->count), one = GOFER_OK;
 
-	for (size_t i = 0; rc && count > 1 && i < count; i++)
-		if (write_slots(j, &j->slots[i], 1))
-			one = j->slots[i].rc;
-	return count > 1 ? one : rc;
+	for (size_t i = 0; rc && lot->count > 1 && i < lot->count; i++)
+		if (write_slots(j, &lot->slots[i], 1))
+			one = lot->slots[i].rc;
+	return lot->count > 1 ? one : rc;
 }
 
 /* --- what became of it ---------------------------------------------------------------- */
@@ -155,28 +177,28 @@ static void tell_locked(struct journal *j, struct journal_wait *wait, enum gofer
 	j->told_end = &wait->next;
 }
 
-static void drop(char **text)
+static void drop(char **text, char **dropped)
 {
-	free(*text);
+	*dropped = *text;
 	*text = NULL;
 }
 
-static void written_locked(struct journal *j, const struct journal_slot *slot)
+static void written_locked(struct journal *j, struct journal_slot *slot)
 {
 	struct journal_entry *e = slot->entry;
 
 	if (slot->state == JOURNAL_DONE) {
 		journal_unplace_locked(j, e);
 		journal_clean_locked(j, e);
-		journal_entry_free(e);
+		slot->gone = true;
 		return;
 	}
 	if (slot->length && (!e->segment || slot->state == JOURNAL_RESULT)) {
 		journal_place_locked(j, e, slot->segment, slot->offset, slot->length);
-		drop(&e->body);
+		drop(&e->body, &slot->body);
 	}
 	if (slot->state == JOURNAL_RESULT)
-		drop(&e->result);
+		drop(&e->result, &slot->result);
 	e->written = slot->state;
 }
 
@@ -190,7 +212,7 @@ static void refused_locked(struct journal *j, struct journal_slot *slot)
 		e->size = e->body ? e->body_size : 0;
 		j->bytes += e->size;
 		e->state = e->fallback == JOURNAL_CANCELLED ? JOURNAL_CANCELLED : JOURNAL_STARTED;
-		drop(&e->result);
+		drop(&e->result, &slot->result);
 		journal_dirty_locked(j, e);
 		return;
 	}
@@ -214,6 +236,18 @@ static void complete_locked(struct journal *j, struct journal_slot *slot)
 		refused_locked(j, slot);
 	else
 		journal_dirty_locked(j, slot->entry);
+}
+
+static void free_dropped(const struct journal_lot *lot)
+{
+	for (size_t i = 0; i < lot->count; i++) {
+		const struct journal_slot *slot = &lot->slots[i];
+
+		free(slot->body);
+		free(slot->result);
+		if (slot->gone)
+			journal_entry_free(slot->entry);
+	}
 }
 
 static void tell_failing(struct journal *j, enum gofer_err rc)
@@ -242,14 +276,21 @@ static void settle_locked(struct journal *j, enum gofer_err rc)
 	journal_count_store_locked(j);
 }
 
-/* Where several waited, several will again, and soon: they are written together. One that is alone is
- * never held up. */
-static void gather_locked(struct journal *j, size_t count)
+static size_t waits_in(const struct journal_lot *lot)
 {
-	size_t waited = 0;
+	size_t count = 0;
 
-	for (size_t i = 0; i < count; i++)
-		waited += j->slots[i].wait != NULL;
+	for (size_t i = 0; i < lot->count; i++)
+		count += lot->slots[i].wait != NULL;
+	return count;
+}
+
+/* Where several waited, several will again, and soon: they are written together, which saves most of what a write,
+ * waking the owner and being woken cost. One that is alone is never held up, and the last of many not for long. */
+static void gather_locked(struct journal *j)
+{
+	size_t waited = waits_in(&j->written) + waits_in(&j->synced);
+
 	j->gather = waited > 1 ? waited : 1;
 	j->gather_us = clock_monotonic_us() + GATHER_US;
 }
@@ -267,49 +308,63 @@ static void tell_flushes_locked(struct journal *j, enum gofer_err rc)
 		j->flushes_end = &j->flushes;
 }
 
-static void notify_locked(struct journal *j)
+static void end_flushes_locked(struct journal *j, enum gofer_err rc)
 {
+	bool first = !j->told;
+
+	tell_flushes_locked(j, rc);
+	if (!first || !j->told || j->stopping)
+		return;
 	pthread_mutex_unlock(&j->lock);
 	j->notify(j->context);
 	pthread_mutex_lock(&j->lock);
 }
 
-/* Writes one lot. The lock is held, but not while the disk is at work. */
-static void round_locked(struct journal *j)
+/* The lock is held, but not while the disk is at work. */
+static enum gofer_err write_locked(struct journal *j, struct journal_lot *lot)
 {
-	size_t count;
 	enum gofer_err rc;
 	bool first;
 
-	journal_reclaim_locked(j, j->stats.failing);
-	count = take_lot_locked(j);
+	if (!lot->count)
+		return GOFER_OK;
 	pthread_mutex_unlock(&j->lock);
-	rc = write_lot(j, count);
+	rc = write_lot(j, lot);
 	tell_failing(j, rc);
 	if (j->lot.capacity > LOT_KEPT)
 		buf_release(&j->lot);
 	pthread_mutex_lock(&j->lock);
 	first = !j->told;
-	for (size_t i = 0; i < count; i++)
-		complete_locked(j, &j->slots[i]);
-	tell_flushes_locked(j, rc);
+	for (size_t i = 0; i < lot->count; i++)
+		complete_locked(j, &lot->slots[i]);
 	first = first && j->told && !j->stopping;
 	settle_locked(j, rc);
-	gather_locked(j, count);
+	pthread_mutex_unlock(&j->lock);
 	if (first)
-		notify_locked(j);
+		j->notify(j->context);
+	free_dropped(lot);
+	pthread_mutex_lock(&j->lock);
+	return rc;
+}
+
+static void round_locked(struct journal *j)
+{
+	enum gofer_err rc, other;
+
+	journal_reclaim_locked(j, j->stats.failing);
+	take_lots_locked(j);
+	rc = write_locked(j, &j->written);
+	other = write_locked(j, &j->synced);
+	end_flushes_locked(j, rc ? rc : other);
+	gather_locked(j);
 	journal_compact_locked(j);
 }
 
 /* What was dirty is not any more: done with before it was written. */
 static void nothing_to_write_locked(struct journal *j)
 {
-	bool first = !j->told && j->flushes && !j->stopping;
-
 	j->stats.failing = false;
-	tell_flushes_locked(j, GOFER_OK);
-	if (first)
-		notify_locked(j);
+	end_flushes_locked(j, GOFER_OK);
 }
 
 /* --- the thread ----------------------------------------------------------------------- */

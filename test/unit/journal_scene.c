@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "core/journal_private.h"
 #include "core/log.h"
 
 void scene_on_notify(void *context)
@@ -135,9 +136,19 @@ void scene_store_result(struct scene *s, struct journal_entry *entry, const char
 	assert_int_equal(w.result, GOFER_OK);
 }
 
-void scene_settle(void)
+/* Several looks: what is just being written is not on the list any more. */
+void scene_settle(struct scene *s)
 {
-	usleep(JOURNAL_DELAY_MS * 1000 * 8);
+	unsigned calm = 0;
+
+	for (int i = 0; calm < 5 && i < 10000; i++) {
+		usleep(JOURNAL_DELAY_MS * 1000);
+		pthread_mutex_lock(&s->journal->lock);
+		calm = !s->journal->head && !s->journal->touched ? calm + 1 : 0;
+		if (s->journal->stats.failing)
+			i = 10000;
+		pthread_mutex_unlock(&s->journal->lock);
+	}
 }
 
 void scene_set_limit(unsigned long bytes)

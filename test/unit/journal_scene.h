@@ -51,8 +51,8 @@ enum gofer_err scene_enter(struct scene *s, const char *sn, bool durable, const 
 /* Enters a durable one and waits until it is stored. */
 struct journal_entry *scene_store(struct scene *s, const char *sn);
 void scene_store_result(struct scene *s, struct journal_entry *entry, const char *result);
-/* Until all that nobody waits for is written. */
-void scene_settle(void);
+/* Until all that nobody waits for is written, or can't be. */
+void scene_settle(struct scene *s);
 /* No file may be longer from now on; RLIM_INFINITY: any may. */
 void scene_set_limit(unsigned long bytes);
 

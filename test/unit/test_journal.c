@@ -93,7 +93,7 @@ static void what_is_not_durable_is_written_and_not_synced(void **state)
 	(void)state;
 	scene_init(&s);
 	assert_int_equal(scene_enter(&s, "n", false, BODY, NULL, &entry), GOFER_OK);
-	scene_settle();
+	scene_settle(&s);
 	journal_stats(s.journal, &stats);
 	assert_int_equal(stats.syncs, 0);
 	assert_int_equal(stats.records, 1);
@@ -140,12 +140,12 @@ static void each_state_is_replayed(void **state)
 	gone = scene_store(&s, "gone");
 	journal_started(s.journal, started);
 	journal_started(s.journal, ended);
-	scene_settle();
+	scene_settle(&s);
 	scene_store_result(&s, ended, "{\"result\": 1}");
 	scene_store_result(&s, sent, "{}");
 	journal_done(s.journal, sent);
 	journal_done(s.journal, gone);
-	scene_settle();
+	scene_settle(&s);
 	for (int i = 0; i < 3; i++) { /* looking changes nothing */
 		scene_crash(&s);
 		scene_replay(&s, &f, false);
@@ -285,7 +285,7 @@ static void a_long_way_takes_little_room(void **state)
 	scene_wait_until(&s, &order, COUNT);
 	while (done < COUNT)
 		journal_done(s.journal, entries[done++]);
-	scene_settle();
+	scene_settle(&s);
 	assert_in_range(bytes_on_disk(&s), 1, 4 * 8 << 20);
 	scene_crash(&s);
 	scene_replay(&s, &f, false);
@@ -340,7 +340,7 @@ static void what_does_not_fit_is_refused_whole_and_later_taken(void **state)
 	later = scene_store(&s, "later");
 	assert_non_null(later);
 	assert_int_equal(scene_enter(&s, "quick", false, BODY, NULL, &lost), GOFER_OK);
-	scene_settle();
+	scene_settle(&s);
 	scene_crash(&s);
 	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 103 - refused);
@@ -364,7 +364,7 @@ static void failing_it_keeps_what_nobody_waits_for(void **state)
 	scene_set_limit(10);
 	journal_done(s.journal, first);
 	journal_started(s.journal, second);
-	scene_settle();
+	scene_settle(&s);
 	journal_stats(s.journal, &stats);
 	assert_true(stats.failing);
 	scene_set_limit(RLIM_INFINITY);

@@ -36,11 +36,11 @@ static void it_is_replayed_with_its_request(void **state)
 	runs = scene_store(&s, "runs");
 	assert_int_equal(scene_enter(&s, "quick", false, BODY, NULL, &quick), GOFER_OK);
 	journal_started(s.journal, runs);
-	scene_settle();
+	scene_settle(&s);
 	journal_cancelled(s.journal, waits);
 	journal_cancelled(s.journal, runs);
 	journal_cancelled(s.journal, quick);
-	scene_settle();
+	scene_settle(&s);
 	for (int i = 0; i < 3; i++) {
 		scene_crash(&s);
 		scene_replay(&s, &f, false);
@@ -51,7 +51,7 @@ static void it_is_replayed_with_its_request(void **state)
 		assert_true(f.all[0].durable && !f.all[2].durable);
 	}
 	scene_replay(&s, &f, true);
-	scene_settle();
+	scene_settle(&s);
 	scene_crash(&s);
 	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 0);
@@ -97,11 +97,11 @@ static void it_never_goes_back(void **state)
 	journal_cancelled(s.journal, entry);
 	journal_started(s.journal, entry);
 	journal_cancelled(s.journal, ended);
-	scene_settle();
+	scene_settle(&s);
 	journal_started(s.journal, entry);
 	journal_cancelled(s.journal, entry);
 	journal_cancelled(s.journal, ended);
-	scene_settle();
+	scene_settle(&s);
 	scene_crash(&s);
 	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 2);
@@ -124,11 +124,11 @@ static void its_result_may_follow_and_its_end(void **state)
 	journal_cancelled(s.journal, told);
 	journal_cancelled(s.journal, gone);
 	journal_cancelled(s.journal, quick);
-	scene_settle();
+	scene_settle(&s);
 	scene_store_result(&s, told, "{\"x\": \"Cancelled\"}");
 	assert_int_equal(journal_result(s.journal, quick, (struct slice){"{}", 2}, NULL), GOFER_OK);
 	journal_done(s.journal, gone);
-	scene_settle();
+	scene_settle(&s);
 	scene_crash(&s);
 	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 2);
@@ -166,7 +166,7 @@ static void cancelled_while_it_is_being_accepted(void **state)
 	}
 	journal_stats(s.journal, &stats);
 	assert_true(stats.syncs > 0);
-	scene_settle();
+	scene_settle(&s);
 	scene_crash(&s);
 	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, COUNT);
@@ -212,10 +212,10 @@ static void cancelled_while_it_is_being_refused(void **state)
 		assert_int_equal(scene_enter(&s, "n", true, BODY, &w[i].wait, &w[i].entry),
 		                 GOFER_OK);
 		if (i % 2)
-			scene_settle();
+			scene_settle(&s);
 		journal_cancelled(s.journal, w[i].entry);
 	}
-	scene_settle();
+	scene_settle(&s);
 	for (unsigned i = 0; i < 20; i++)
 		journal_cancelled(s.journal, w[i].entry);
 	scene_wait_until(&s, &order, 20);
@@ -255,7 +255,7 @@ static void refused_its_result_it_stays_cancelled(void **state)
 	assert_int_equal(stats.bytes, strlen(BODY));
 	scene_set_limit(RLIM_INFINITY);
 	scene_store(&s, "later");
-	scene_settle();
+	scene_settle(&s);
 	scene_crash(&s);
 	scene_replay(&s, &f, false);
 	assert_int_equal(f.count, 3);
@@ -283,7 +283,7 @@ static void it_is_moved_as_what_it_is(void **state)
 		kept[i] = scene_store(&s, "kept");
 	journal_started(s.journal, kept[0]);
 	journal_cancelled(s.journal, kept[1]);
-	scene_settle();
+	scene_settle(&s);
 	for (unsigned i = 0; i < COUNT; i++) {
 		unsigned order = 0;
 		struct waiter w = {.wait.stored = scene_on_stored, .order = &order};
@@ -293,7 +293,7 @@ static void it_is_moved_as_what_it_is(void **state)
 		journal_done(s.journal, entry);
 	}
 	journal_cancelled(s.journal, kept[2]);
-	scene_settle();
+	scene_settle(&s);
 	journal_stats(s.journal, &stats);
 	assert_in_range(stats.file_bytes, 1, 4 * 8 << 20); /* and not all that was written */
 	scene_crash(&s);

@@ -19,6 +19,7 @@
 
 #define RECORDS 100
 #define SALT 0x12345678u
+#define ZEROS 300u
 
 /* --- a segment of 100 records ---------------------------------------------------------- */
 
@@ -206,6 +207,53 @@ static void zeros_at_the_end_were_never_written(void **state)
 	assert_int_equal(o.count, 98);
 	assert_int_equal(o.damages, 0);
 	assert_int_equal(o.tails, 1);
+	buf_release(&s.bytes);
+}
+
+/* As a file that was made longer beforehand is left by a crash: torn where it may be, the rest zeros. */
+static void cut_anywhere_before_zeros_all_that_is_whole_is_there(void **state)
+{
+	struct segment s;
+	struct outcome o;
+	unsigned whole = 0;
+	char *copy;
+
+	(void)state;
+	segment_init(&s);
+	copy = malloc(s.bytes.size + ZEROS);
+	for (size_t size = JOURNAL_FILE_HEAD; size <= s.bytes.size; size++) {
+		memset(copy, 0, s.bytes.size + ZEROS);
+		memcpy(copy, s.bytes.data, size);
+		scan(&s, copy, size + ZEROS, &o);
+		while (whole < RECORDS && s.at[whole + 1] <= size)
+			whole++;
+		assert_int_equal(o.count, whole);
+		assert_int_equal(o.damages, 0);
+		assert_int_equal(o.tails, 1);
+	}
+	assert_int_equal(whole, RECORDS);
+	free(copy);
+	buf_release(&s.bytes);
+}
+
+static void hit_anywhere_before_zeros_it_is_damage(void **state)
+{
+	struct segment s;
+	struct outcome o;
+	char *copy;
+
+	(void)state;
+	segment_init(&s);
+	copy = calloc(1, s.bytes.size + ZEROS);
+	for (size_t offset = JOURNAL_FILE_HEAD; offset < s.bytes.size; offset++) {
+		memcpy(copy, s.bytes.data, s.bytes.size);
+		copy[offset] ^= (char)(1 << offset % 8);
+		scan(&s, copy, s.bytes.size + ZEROS, &o);
+		assert_int_equal(o.count, RECORDS - 1);
+		assert_int_equal(o.damages, 1);
+		assert_false(o.has[record_at(&s, offset)]);
+	}
+	free(copy);
 	buf_release(&s.bytes);
 }
 
@@ -428,6 +476,8 @@ int main(void)
 		cmocka_unit_test(hit_anywhere_only_the_one_hit_is_lost),
 		cmocka_unit_test(a_block_of_zeros_takes_what_it_covers),
 		cmocka_unit_test(zeros_at_the_end_were_never_written),
+		cmocka_unit_test(cut_anywhere_before_zeros_all_that_is_whole_is_there),
+		cmocka_unit_test(hit_anywhere_before_zeros_it_is_damage),
 		cmocka_unit_test(a_body_is_never_taken_for_a_record),
 		cmocka_unit_test(what_is_damaged_is_put_aside),
 		cmocka_unit_test(what_is_torn_is_cut_and_not_told),
