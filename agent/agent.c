@@ -322,6 +322,13 @@ static void on_replay(void *context, struct journal_entry *entry,
 	}
 }
 
+static void on_answered(void *context, const struct fingerprint *print)
+{
+	struct agent *agent = context;
+
+	tracker_remember(agent->tracker, print);
+}
+
 static enum gofer_err make_roster(struct agent *agent, struct error *error)
 {
 	const struct roster_options options = {
@@ -369,14 +376,16 @@ static enum gofer_err make(struct agent *agent, struct error *error)
 
 	agent->timer = loop_timer_new(agent->loop, on_timer, agent);
 	agent->pending = pending_new(agent->loop, on_cancel, agent);
-	agent->tracker = tracker_new(&(struct tracker_options){0});
 	agent->host = host_new(NULL);
-	if (!agent->timer || !agent->pending || !agent->tracker || !agent->host)
+	if (!agent->timer || !agent->pending || !agent->host)
 		return error_set(error, GOFER_NOMEM, "out of memory");
 	agent->journal = journal_new(&journal, error);
 	agent->admin = admin_new(agent->pending, error);
 	if (!agent->journal || !agent->admin)
 		return GOFER_FAILED;
+	agent->tracker = tracker_new(&(struct tracker_options){.key = journal_key(agent->journal)});
+	if (!agent->tracker)
+		return error_set(error, GOFER_NOMEM, "out of memory");
 	rc = listen_all(agent, error);
 	if (!rc)
 		rc = make_roster(agent, error);
@@ -405,6 +414,7 @@ struct agent *agent_new(struct loop *loop, const struct settings *settings,
 	load_plugins(agent);
 	set_help(agent);
 	journal_replay(agent->journal, on_replay, agent);
+	journal_answered(agent->journal, TRACKER_AGE_S, on_answered, agent);
 	on_change(agent);
 	return agent;
 }

@@ -25,6 +25,7 @@ struct journal *journal_make(size_t entries_max, size_t bytes_max)
 	j->told_end = &j->told;
 	j->flushes_end = &j->flushes;
 	j->gather = 1;
+	j->answered = (struct answered)ANSWERED_INIT;
 	j->store.dirfd = j->store.lock = j->store.fd = j->store.read_fd = -1;
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -94,6 +95,7 @@ void journal_free(struct journal *j)
 		}
 	}
 	journal_entries_free(j->refused);
+	answered_close(&j->answered);
 	journal_store_release(&j->store);
 	buf_release(&j->lot);
 	pthread_cond_destroy(&j->wake);
@@ -116,6 +118,16 @@ void journal_entries_free(struct journal_entry *first)
 		next = e->next;
 		journal_entry_free(e);
 	}
+}
+
+void journal_note_answered(struct journal *j, const struct journal_entry *entry)
+{
+	struct journal_item item;
+
+	if (!entry->durable || !entry->answered)
+		return;
+	journal_file_texts(entry->head, entry->head_size, &item);
+	answered_add(&j->answered, item.plugin, item.sn);
 }
 
 struct journal_item journal_item_of(const struct journal_entry *entry)
@@ -196,11 +208,13 @@ void journal_reclaim_locked(struct journal *j, bool all)
 		while (s->first) {
 			struct journal_entry *e = s->first;
 
+			journal_note_answered(j, e);
 			journal_unplace_locked(j, e);
 			journal_clean_locked(j, e);
 			journal_entry_free(e);
 		}
 		pthread_mutex_unlock(&j->lock);
+		answered_sync(&j->answered);
 		journal_store_remove(store, s);
 		pthread_mutex_lock(&j->lock);
 	}
@@ -363,6 +377,7 @@ void journal_done(struct journal *j, struct journal_entry *entry)
 		entry->segment->open--;
 		j->placed_bytes -= entry->length;
 	}
+	entry->answered = entry->state > JOURNAL_ACCEPTED;
 	entry->state = JOURNAL_DONE;
 	unknown = !entry->segment && !entry->busy;
 	if (unknown)
@@ -490,6 +505,19 @@ void journal_replay(struct journal *j,
 	pause_thread(j, false);
 	buf_release(&bytes);
 	free(all);
+}
+
+const unsigned char *journal_key(const struct journal *j)
+{
+	return j->answered.key;
+}
+
+void journal_answered(struct journal *j, double age_s,
+                      void (*each)(void *context, const struct fingerprint *print), void *context)
+{
+	pause_thread(j, true);
+	answered_each(&j->answered, (uint64_t)(age_s * 1000), each, context);
+	pause_thread(j, false);
 }
 
 size_t journal_count(const struct journal *j)

@@ -32,6 +32,9 @@
  * order of the appends; but what is told as soon as it is written, as results are, is not held up by
  * what must be on disk first.
  *
+ * Durable requests that were answered for are remembered for a while, beyond the end of the process
+ * (core/answered.h): a broker that had not noted it may deliver one again.
+ *
  * Bounded: GOFER_FULL once there are too many entries or bytes; nothing is lost, the request stays where
  * it came from. On disk a journal takes at most twice what is pending and some segments
  * (journal_store.h). In memory an entry whose request is written takes some 200 bytes and its names.
@@ -51,6 +54,7 @@
 
 #include "core/buf.h"
 #include "core/error.h"
+#include "core/seen.h"
 
 #define JOURNAL_DELAY_MS 10
 #define JOURNAL_SYNC_MS 100
@@ -110,7 +114,8 @@ void journal_cancelled(struct journal *j, struct journal_entry *entry);
  * entry stays "started", and would run again, or "cancelled", if it was. */
 enum gofer_err journal_result(struct journal *j, struct journal_entry *entry, struct slice result,
                               struct journal_wait *wait);
-/* It is answered for: the entry goes. One that somebody waits for still may not. */
+/* It is answered for, or, where it has neither started nor was cancelled, was given back: the entry goes. One that
+ * somebody waits for still may not. */
 void journal_done(struct journal *j, struct journal_entry *entry);
 
 /* Waits for all that was said until now, which is written at once then: it survives the process when `stored` is
@@ -136,6 +141,14 @@ void journal_replay(struct journal *j,
                     void (*each)(void *context, struct journal_entry *entry,
                                  const struct journal_record *record),
                     void *context);
+
+/* Calls `each` for the durable requests that were answered for within the last `age_s`, in this and in earlier
+ * runs, ANSWERED_MAX at most, the earliest first: should one of them be delivered once more it is not to be
+ * run again. They are known by their fingerprint of plugin and sn (core/seen.h) under journal_key(), of
+ * SEEN_KEY_SIZE bytes. As journal_replay(): once, before anything is entered; blocks on reads. */
+void journal_answered(struct journal *j, double age_s,
+                      void (*each)(void *context, const struct fingerprint *print), void *context);
+const unsigned char *journal_key(const struct journal *j);
 
 size_t journal_count(const struct journal *j);
 

@@ -49,8 +49,10 @@ enum journal_type {
 struct journal_item {
 	enum journal_type type;
 	bool durable;
-	bool started, cancelled; /* an accepted one that has begun, or was cancelled, since */
-	int kind;                /* 0..65535 */
+	bool started,
+		cancelled; /* an accepted one that has begun, or was cancelled, since; of one that is done,
+	                          * `started`: it was answered, not given back */
+	int kind;          /* 0..65535 */
 	uint64_t id, accepted_ms;
 	struct slice head; /* of the payload: sizes and strings, as journal_file_head() makes it */
 	struct slice body; /* the request's, or the result */

@@ -5,6 +5,8 @@
 #include "core/journal_private.h"
 #include "core/log.h"
 
+#define ANSWERED_FILE "answered"
+
 /* The entries found so far, by id: open addressing, at most half full. */
 struct index {
 	struct journal_entry **slots;
@@ -15,6 +17,7 @@ struct loading {
 	struct journal *journal;
 	struct journal_segment *segment;
 	struct index index;
+	struct seen *answered; /* what the file of these has already; NULL: there is none */
 };
 
 static struct journal_entry deleted;
@@ -105,10 +108,27 @@ static void take_mark(struct journal_entry *entry, int state)
 		entry->state = entry->written = state;
 }
 
-static void take_done(struct loading *l, struct journal_entry **slot)
+/* It may have been noted before the process ended, or not any more. */
+static void note_answered(struct loading *l, const struct journal_entry *e)
+{
+	struct journal_item item;
+	struct fingerprint print;
+
+	if (!l->answered || !e->durable)
+		return;
+	journal_file_texts(e->head, e->head_size, &item);
+	print = answered_print(&l->journal->answered, item.plugin, item.sn);
+	if (!seen_has(l->answered, &print, 0))
+		answered_add(&l->journal->answered, item.plugin, item.sn);
+}
+
+static void take_done(struct loading *l, struct journal_entry **slot,
+                      const struct journal_item *item)
 {
 	struct journal *j = l->journal;
 
+	if (item->started)
+		note_answered(l, *slot);
 	j->count--;
 	j->bytes -= (*slot)->size;
 	journal_unplace_locked(j, *slot);
@@ -133,7 +153,7 @@ static enum gofer_err take(struct loading *l, const struct journal_item *item,
 	case JOURNAL_TYPE_CANCELLED: take_mark(*slot, JOURNAL_CANCELLED); break;
 	case JOURNAL_TYPE_DONE:
 		if (*slot)
-			take_done(l, slot);
+			take_done(l, slot, item);
 		break;
 	}
 	return GOFER_OK;
@@ -233,6 +253,23 @@ static enum gofer_err load_segment(struct loading *l, uint64_t number, struct bu
 	return rc ? error_set(error, rc, "out of memory") : GOFER_OK;
 }
 
+static void know(void *context, const struct fingerprint *print)
+{
+	seen_add(context, print, 0);
+}
+
+static void open_answered(struct loading *l)
+{
+	struct journal *j = l->journal;
+
+	if (j->store.read_only)
+		return;
+	answered_open(&j->answered, j->store.dirfd, ANSWERED_FILE);
+	l->answered = seen_new(ANSWERED_MAX, UINT64_MAX, j->answered.key);
+	if (l->answered)
+		answered_each(&j->answered, UINT64_MAX, know, l->answered);
+}
+
 enum gofer_err journal_load(struct journal *j, struct error *error)
 {
 	struct loading l = {.journal = j};
@@ -241,8 +278,11 @@ enum gofer_err journal_load(struct journal *j, struct error *error)
 	size_t count;
 	enum gofer_err rc = journal_store_list(&j->store, &numbers, &count, error);
 
+	open_answered(&l);
 	for (size_t i = 0; i < count && !rc; i++)
 		rc = load_segment(&l, numbers[i], &bytes, error);
+	answered_write(&j->answered);
+	seen_free(l.answered);
 	free(numbers);
 	free(l.index.slots);
 	buf_release(&bytes);

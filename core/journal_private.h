@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 
+#include "core/answered.h"
 #include "core/journal.h"
 #include "core/journal_file.h"
 #include "core/journal_store.h"
@@ -43,6 +44,7 @@ struct journal_entry {
 	size_t size;                           /* of the body, or of the result once there is one */
 	struct journal_entry *next, *previous; /* dirty ones */
 	uint64_t dirty_number;                 /* counted in their order */
+	bool answered;                         /* JOURNAL_DONE: and not given back */
 
 	/* where it is placed; the thread's, changed under lock */
 	struct journal_segment *segment; /* NULL: nowhere */
@@ -83,6 +85,7 @@ struct journal {
 
 	/* the thread's; the owner's before it is started and after it has ended */
 	struct journal_store store;
+	struct answered answered;
 	struct journal_lot written,
 		synced; /* what waits to be written only, where the other waits for the disk */
 	struct buf lot;
@@ -128,6 +131,8 @@ void journal_place_locked(struct journal *j, struct journal_entry *entry,
                           struct journal_segment *segment, size_t offset, size_t length);
 void journal_unplace_locked(struct journal *j, struct journal_entry *entry);
 void journal_entry_free(struct journal_entry *entry);
+/* It is done: whether it was answered is noted, where it was durable. In the thread. */
+void journal_note_answered(struct journal *j, const struct journal_entry *entry);
 void journal_entries_free(struct journal_entry *first); /* by `next` */
 /* The entry's records, for the file. */
 struct journal_item journal_item_of(const struct journal_entry *entry);

@@ -94,6 +94,7 @@ static bool record_of(const struct journal_slot *slot, struct journal_item *item
 		return e->body != NULL;
 	}
 	item->type = mark_of(slot->state);
+	item->started = slot->state == JOURNAL_DONE && e->answered;
 	item->head = (struct slice){NULL, 0};
 	return placed && e->written < slot->state;
 }
@@ -188,6 +189,7 @@ static void written_locked(struct journal *j, struct journal_slot *slot)
 	struct journal_entry *e = slot->entry;
 
 	if (slot->state == JOURNAL_DONE) {
+		journal_note_answered(j, e);
 		journal_unplace_locked(j, e);
 		journal_clean_locked(j, e);
 		slot->gone = true;
@@ -342,6 +344,7 @@ static enum gofer_err write_locked(struct journal *j, struct journal_lot *lot)
 	pthread_mutex_unlock(&j->lock);
 	if (first)
 		j->notify(j->context);
+	answered_write(&j->answered);
 	free_dropped(lot);
 	pthread_mutex_lock(&j->lock);
 	return rc;

@@ -9,6 +9,8 @@
 
 #define NONE UINT32_MAX
 
+_Static_assert(SEEN_KEY_SIZE == SIPHASH_KEY_SIZE, "a key is one of SipHash's");
+
 struct mark {
 	struct fingerprint print;
 	uint64_t added_ms;
@@ -17,7 +19,7 @@ struct mark {
 
 struct seen {
 	/* immutable */
-	unsigned char key[SIPHASH_KEY_SIZE];
+	unsigned char key[SEEN_KEY_SIZE];
 	uint64_t age_ms;
 	uint32_t capacity, mask;
 	uint32_t *buckets; /* the first of each; behind the marks */
@@ -52,7 +54,7 @@ static struct seen *seen_alloc(size_t capacity)
 }
 
 /* What is random in a UUID, spread over all bits. */
-static void draw_key(unsigned char key[SIPHASH_KEY_SIZE])
+void seen_draw_key(unsigned char key[SEEN_KEY_SIZE])
 {
 	static const unsigned char none[SIPHASH_KEY_SIZE];
 	char uuid[UUID_TEXT_SIZE];
@@ -64,14 +66,17 @@ static void draw_key(unsigned char key[SIPHASH_KEY_SIZE])
 	siphash_end(&h, key);
 }
 
-struct seen *seen_new(size_t capacity, uint64_t age_ms)
+struct seen *seen_new(size_t capacity, uint64_t age_ms, const unsigned char *key)
 {
 	struct seen *s = seen_alloc(capacity);
 
 	if (!s)
 		return NULL;
 	s->age_ms = age_ms;
-	draw_key(s->key);
+	if (key)
+		memcpy(s->key, key, sizeof(s->key));
+	else
+		seen_draw_key(s->key);
 	return s;
 }
 
@@ -80,17 +85,23 @@ void seen_free(struct seen *s)
 	free(s);
 }
 
-struct fingerprint seen_fingerprint(const struct seen *s, const char *space, const char *name)
+struct fingerprint seen_print(const unsigned char key[SEEN_KEY_SIZE], const char *space,
+                              const char *name)
 {
 	struct fingerprint print;
 	struct siphash h;
 
-	siphash_begin(&h, s->key);
+	siphash_begin(&h, key);
 	/* With the NUL, so that it shows where the one text ends and the other begins. */
 	siphash_add(&h, space, strlen(space) + 1);
 	siphash_add(&h, name, strlen(name));
 	siphash_end(&h, print.bytes);
 	return print;
+}
+
+struct fingerprint seen_fingerprint(const struct seen *s, const char *space, const char *name)
+{
+	return seen_print(s->key, space, name);
 }
 
 static uint32_t *bucket(struct seen *s, const struct fingerprint *print)

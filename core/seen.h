@@ -2,9 +2,8 @@
 /*
  * seen: what was there lately, known by a fingerprint and nothing else; bounded by number and age.
  *
- * A fingerprint is a hash of two texts under a key that each `seen` draws for itself and tells
- * nobody: nobody can choose texts so that two of them collide, or many fall into one place of the
- * table. All memory (some 40 bytes for each that may be remembered) is taken, and touched, by
+ * A fingerprint is a hash of two texts under a key that nobody is told (SipHash): nobody can choose texts so
+ * that two of them collide, or many fall into one place of the table. All memory (some 40 bytes for each that may be remembered) is taken, and touched, by
  * seen_new().
  *
  *   struct fingerprint print = seen_fingerprint(s, plugin, sn);
@@ -22,17 +21,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SEEN_KEY_SIZE 16
+
 struct seen;
 
 struct fingerprint {
 	unsigned char bytes[16];
 };
 
-/* Remembers the last `capacity` (1 to 2^30), each for `age_ms`. NULL: out of memory. */
-struct seen *seen_new(size_t capacity, uint64_t age_ms);
+/* Remembers the last `capacity` (1 to 2^30), each for `age_ms`. `key`: that of fingerprints, copied; NULL: one of
+ * its own. NULL: out of memory. */
+struct seen *seen_new(size_t capacity, uint64_t age_ms, const unsigned char *key);
 void seen_free(struct seen *s); /* NULL is taken */
 
-/* Of the pair of the two; a different one in every `seen`. */
+/* A key that nobody can guess. */
+void seen_draw_key(unsigned char key[SEEN_KEY_SIZE]);
+/* Of the pair of the two, under a key; under that of `s`. */
+struct fingerprint seen_print(const unsigned char key[SEEN_KEY_SIZE], const char *space,
+                              const char *name);
 struct fingerprint seen_fingerprint(const struct seen *s, const char *space, const char *name);
 
 /* `print` is not there yet. */

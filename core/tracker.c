@@ -6,12 +6,10 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "core/seen.h"
 
 #define FINISHED_MAX 10000
 #define RESULTS_MAX 1000
 #define BYTES_MAX ((size_t)1 << 20)
-#define AGE_S 3600.0
 
 struct tracked {
 	struct tracked *chain; /* of one bucket */
@@ -46,11 +44,11 @@ static size_t power_of_two(size_t least)
 	return n;
 }
 
-static enum gofer_err make(struct tracker *t, size_t finished_max)
+static enum gofer_err make(struct tracker *t, size_t finished_max, const unsigned char *key)
 {
 	t->buckets_count = power_of_two(finished_max);
 	t->buckets = calloc(t->buckets_count, sizeof(*t->buckets));
-	t->seen = seen_new(finished_max, t->age_ms);
+	t->seen = seen_new(finished_max, t->age_ms, key);
 	if (!t->buckets || !t->seen)
 		return GOFER_NOMEM;
 	/* It's zero, but not yet there: what is touched later would be seen as memory that grows. */
@@ -67,10 +65,10 @@ struct tracker *tracker_new(const struct tracker_options *options)
 		return NULL;
 	t->results_max = finished_max < RESULTS_MAX ? finished_max : RESULTS_MAX;
 	t->bytes_max = options->bytes_max ? options->bytes_max : BYTES_MAX;
-	t->age_ms = (uint64_t)((options->age_s > 0 ? options->age_s : AGE_S) * 1000);
+	t->age_ms = (uint64_t)((options->age_s > 0 ? options->age_s : TRACKER_AGE_S) * 1000);
 	t->now_ms = options->now_ms ? options->now_ms : clock_monotonic_ms;
 	t->newest = &t->oldest;
-	if (make(t, finished_max) == GOFER_OK)
+	if (make(t, finished_max, options->key) == GOFER_OK)
 		return t;
 	tracker_free(t);
 	return NULL;
@@ -209,6 +207,14 @@ void tracker_finish_take(struct tracker *t, struct tracked *entry, char *result,
 		free(result);
 	}
 	trim(t, now_ms);
+}
+
+void tracker_remember(struct tracker *t, const struct fingerprint *print)
+{
+	uint64_t now_ms = t->now_ms();
+
+	if (!find(t, print) && !seen_has(t->seen, print, now_ms))
+		seen_add(t->seen, print, now_ms);
 }
 
 void tracker_forget(struct tracker *t, struct tracked *entry)

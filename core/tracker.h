@@ -27,16 +27,22 @@
 #include <stdint.h>
 
 #include "core/error.h"
+#include "core/seen.h"
 
 struct tracker;
 struct tracked; /* one request; valid until finished or forgotten; with a result until the next call */
 
 struct tracker_options {
-	size_t finished_max;      /* 0: 10 000 */
-	size_t bytes_max;         /* of results; 0: 1 MiB */
-	double age_s;             /* 0: an hour */
+	size_t finished_max; /* 0: 10 000 */
+	size_t bytes_max;    /* of results; 0: 1 MiB */
+	double age_s;        /* 0: TRACKER_AGE_S */
+	/* Of fingerprints (core/seen.h), copied; NULL: one of its own. With it those of another may be
+	 * remembered. */
+	const unsigned char *key;
 	uint64_t (*now_ms)(void); /* NULL: clock_monotonic_ms() */
 };
+
+#define TRACKER_AGE_S 3600.
 
 enum tracker_state {
 	TRACKER_NEW,
@@ -59,6 +65,8 @@ struct tracked *tracker_find(struct tracker *t, const char *plugin, const char *
 /* pending -> finished; `entry` is gone. `result` (NULL or empty: there is none to be sent again) is
  * taken and freed in time. */
 void tracker_finish_take(struct tracker *t, struct tracked *entry, char *result, size_t size);
+/* Has finished before this tracker was made: it is TRACKER_ANSWERED, unless it is known already. */
+void tracker_remember(struct tracker *t, const struct fingerprint *print);
 /* Forgets a pending entry, as if it had never been added. */
 void tracker_forget(struct tracker *t, struct tracked *entry);
 

@@ -5,6 +5,6 @@ from torture.short import short
 
 
 @pytest.mark.parametrize("part", ["kill", "network", "disk", "damage", "million", "sync", "start",
-                                  "reload", "cancel"])
+                                  "reload", "cancel", "again"])
 def test_short(part):
     short(part)

@@ -45,7 +45,7 @@ static bool same(struct fingerprint a, struct fingerprint b)
 
 static void a_fingerprint_is_of_the_pair_and_the_key(void **state)
 {
-	struct seen *s = seen_new(1, HOUR_MS), *other = seen_new(1, HOUR_MS);
+	struct seen *s = seen_new(1, HOUR_MS, NULL), *other = seen_new(1, HOUR_MS, NULL);
 	struct fingerprint print = seen_fingerprint(s, "ab", "c");
 
 	(void)state;
@@ -67,7 +67,7 @@ static void the_last_ones_are_remembered(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(capacities) / sizeof(*capacities); i++) {
 		size_t capacity = capacities[i];
-		struct seen *s = seen_new(capacity, HOUR_MS);
+		struct seen *s = seen_new(capacity, HOUR_MS, NULL);
 		for (unsigned n = 0; n < 3 * capacity + 1; n++) {
 			assert_false(has_number(s, n, n));
 			add_number(s, n, n);
@@ -82,7 +82,7 @@ static void the_last_ones_are_remembered(void **state)
 
 static void old_ones_are_forgotten(void **state)
 {
-	struct seen *s = seen_new(8, 100);
+	struct seen *s = seen_new(8, 100, NULL);
 
 	(void)state;
 	add_number(s, 1, 1000);
@@ -104,7 +104,7 @@ static void old_ones_are_forgotten(void **state)
 /* The first bytes choose the bucket: all of these are in one. */
 static void those_of_one_bucket_are_told_apart(void **state)
 {
-	struct seen *s = seen_new(5, HOUR_MS);
+	struct seen *s = seen_new(5, HOUR_MS, NULL);
 	struct fingerprint print = {{0}};
 
 	(void)state;
@@ -122,7 +122,7 @@ static void those_of_one_bucket_are_told_apart(void **state)
 
 static void its_memory_is_there_from_the_start(void **state)
 {
-	struct seen *s = seen_new(30000, HOUR_MS);
+	struct seen *s = seen_new(30000, HOUR_MS, NULL);
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = malloc_usable_size(s);
 	char *start = (char *)s - (uintptr_t)s % page;
 	size_t pages = ((size_t)((char *)s - start) + size + page - 1) / page;
