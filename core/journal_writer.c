@@ -12,7 +12,8 @@
 #define DELAY_US (JOURNAL_DELAY_MS * 1000u)
 #define RETRY_US 1000000u
 #define SYNC_US (JOURNAL_SYNC_MS * 1000u)
-#define GATHER_US 1000u
+#define GATHER_US 500u
+#define GATHER_MAX 16u /* more come anyway while the disk is at work */
 #define LOT_KEPT ((size_t)256 << 10)
 
 /* --- a lot ---------------------------------------------------------------------------- */
@@ -293,7 +294,7 @@ static void gather_locked(struct journal *j)
 {
 	size_t waited = waits_in(&j->written) + waits_in(&j->synced);
 
-	j->gather = waited > 1 ? waited : 1;
+	j->gather = waited < 1 ? 1 : waited < GATHER_MAX ? waited : GATHER_MAX;
 	j->gather_us = clock_monotonic_us() + GATHER_US;
 }
 
