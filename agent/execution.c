@@ -188,7 +188,7 @@ static void on_finished(struct execution *e)
 	struct journal_wait *wait = e->durable || e->is_admin ? &e->stored : NULL;
 	enum gofer_err rc;
 
-	e->swept = true;
+	e->marked = true;
 	if (!e->kept)
 		count(e);
 	if (!e->result.size) {
@@ -235,7 +235,7 @@ void execution_on_told(struct loop_task *task)
 	e->news_count = 0;
 	pthread_mutex_unlock(&e->lock);
 
-	if (started && !e->swept)
+	if (started && !e->marked)
 		journal_started(e->instance->services->journal, e->entry);
 	execution_send_status(e, &started_body);
 	for (struct execution_news *n = news; n; n = n->next)
@@ -261,16 +261,18 @@ void execution_cancel(struct execution *e)
 		call_cancel(e->call);
 }
 
+void execution_mark(struct execution *e)
+{
+	if (!e->call || !call_cancelled(e->call) || e->delivery || e->marked)
+		return;
+	if (call_state(e->call) != CALL_FINISHED)
+		journal_cancelled(e->instance->services->journal, e->entry);
+	e->marked = true;
+}
+
 void execution_sweep(struct execution *e)
 {
-	enum call_state state;
-
-	if (!e->call || !call_cancelled(e->call) || e->delivery)
-		return;
-	state = call_state(e->call);
-	if (!e->swept && state != CALL_FINISHED)
-		journal_cancelled(e->instance->services->journal, e->entry);
-	e->swept = true;
-	if (state == CALL_DISCARDED && pool_withdraw(e->pool, &e->job))
+	if (e->call && e->marked && call_state(e->call) == CALL_DISCARDED &&
+	    pool_withdraw(e->pool, &e->job))
 		execution_finish_cancelled(e);
 }

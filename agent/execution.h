@@ -41,8 +41,9 @@ enum gofer_err execution_resend(struct instance *in, struct tracked *tracked,
 
 /* Asks for its end: one that has not started is answered with Cancelled. */
 void execution_cancel(struct execution *e);
-/* Somebody has cancelled calls, maybe this one: it is in the journal so then, and answered now if it waits for a
- * thread. May end it. */
+/* Somebody has cancelled calls, maybe this one: then the journal is told. */
+void execution_mark(struct execution *e);
+/* One that is marked so is answered, if it waits for a thread. May end it. */
 void execution_sweep(struct execution *e);
 /* Whether a worker has it. */
 bool execution_is_running(const struct execution *e);

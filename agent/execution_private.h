@@ -46,7 +46,7 @@ struct execution {
 	struct delivery *delivery; /* NULL once settled */
 	struct outbox_wait sent;
 	struct pending_call pending; /* while there is a call */
-	bool swept; /* nothing is left that a cancellation could change, or it was seen */
+	bool marked; /* as cancelled, in the journal; or it is over, and needs no mark */
 	long long total, completed; /* the last progress */
 	struct cJSON *details;
 

@@ -21,6 +21,13 @@ static void give_back(struct execution *e)
 	execution_leave(e);
 }
 
+/* While it was being stored. */
+static void answer_cancelled(struct execution *e)
+{
+	execution_mark(e);
+	execution_sweep(e);
+}
+
 /* It is safe: it is run, and its caller told so. The worker is woken first, it has the longer way. */
 static void accept(struct execution *e)
 {
@@ -40,7 +47,7 @@ static void accept(struct execution *e)
 		execution_send_status(e, &in->scratch);
 	settle(e, OUTCOME_ACCEPTED);
 	if (call_cancelled(e->call))
-		execution_sweep(e);
+		answer_cancelled(e);
 }
 
 static void on_stored(struct journal_wait *wait, enum gofer_err result)

@@ -277,6 +277,12 @@ void instance_cut(struct instance *in, bool keep)
 		execution_cancel(e);
 }
 
+void instance_mark(struct instance *in)
+{
+	for (struct execution *e = in->executions; e; e = execution_next(e))
+		execution_mark(e);
+}
+
 void instance_sweep(struct instance *in)
 {
 	for (struct execution *next, *e = in->executions; e; e = next) {

@@ -108,7 +108,8 @@ void instance_change(struct instance *in, struct module *module, bool hard);
  * one lacks it and forwards it. A reference. Any thread. */
 struct module *instance_module(struct instance *in);
 struct module *instance_target(struct instance *in, const char *classname);
-/* Sees to calls that were cancelled and wait. */
+/* Tells the journal of calls that were cancelled; answers those of them that wait. */
+void instance_mark(struct instance *in);
 void instance_sweep(struct instance *in);
 
 /* Whether its queue was opened, or refused, once. */

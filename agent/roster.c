@@ -45,6 +45,8 @@ struct roster {
 	struct change *changes;
 	uint64_t version;
 	bool stopping;
+	bool marking, mark_again; /* `marked` is the journal's; more were marked since */
+	struct journal_wait marked;
 };
 
 static struct loop *loop_of(const struct roster *r)
@@ -432,10 +434,33 @@ size_t roster_running(const struct roster *r)
 
 /* --- all of them ---------------------------------------------------------------------- */
 
-void roster_sweep(struct roster *r)
+void roster_mark(struct roster *r)
 {
 	for (struct member *m = r->members; m; m = m->next)
+		instance_mark(m->instance);
+}
+
+static void on_marked(struct journal_wait *wait, enum gofer_err result)
+{
+	struct roster *r = (struct roster *)((char *)wait - offsetof(struct roster, marked));
+
+	(void)result; /* what could not be written now will be, and is answered all the same */
+	r->marking = false;
+	for (struct member *m = r->members; m; m = m->next)
 		instance_sweep(m->instance);
+	if (r->mark_again)
+		roster_sweep(r);
+}
+
+void roster_sweep(struct roster *r)
+{
+	roster_mark(r);
+	r->mark_again = r->marking;
+	if (r->marking)
+		return;
+	r->marking = true;
+	r->marked.stored = on_marked;
+	journal_flush(r->services->journal, &r->marked);
 }
 
 void roster_stop(struct roster *r)

@@ -77,7 +77,9 @@ bool roster_is_closed(const struct roster *r);
 size_t roster_running(const struct roster *r);
 /* Removes what is over: plugins that were unloaded, connections of no use. Not from a callback of these. */
 void roster_tidy(struct roster *r);
-/* Sees to calls that were cancelled and wait. */
+/* Tells the journal of calls that were cancelled. */
+void roster_mark(struct roster *r);
+/* The same, and once that is written, answers those of them that wait for a thread. */
 void roster_sweep(struct roster *r);
 
 /* All take no more requests; what was accepted goes on. */

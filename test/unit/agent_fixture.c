@@ -160,7 +160,10 @@ static void on_change(void *context)
 
 static void on_cancel(void *context)
 {
-	instance_sweep(((struct fixture *)context)->instance);
+	struct fixture *f = context;
+
+	instance_mark(f->instance);
+	instance_sweep(f->instance);
 }
 
 static void on_journal(struct loop_task *task)

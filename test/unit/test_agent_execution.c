@@ -322,6 +322,7 @@ static void cancel_by_sn(struct fixture *f, const char *sn)
 	assert_int_equal(pending_cancel(f->pending, sn, list), GOFER_OK);
 	assert_string_equal(json_string(cJSON_GetArrayItem(list, 0)), sn);
 	cJSON_Delete(list);
+	instance_mark(f->instance);
 	instance_sweep(f->instance);
 	journal_flush(f->journal, &flush.wait);
 	while (!flush.over)
