@@ -19,16 +19,16 @@
 enum { FIRST, SECOND, FIRST_MARK, SECOND_MARK, SECOND_RESULT, THIRD, RECORDS };
 
 static const struct {
-	enum journal_type type;
 	uint64_t id;
+	enum journal_type type;
 	bool cancelled;
 } records[RECORDS] = {
-	[FIRST] = {JOURNAL_TYPE_ACCEPTED, 1, false},
-	[SECOND] = {JOURNAL_TYPE_ACCEPTED, 2, false},
-	[FIRST_MARK] = {JOURNAL_TYPE_CANCELLED, 1, false},
-	[SECOND_MARK] = {JOURNAL_TYPE_CANCELLED, 2, false},
-	[SECOND_RESULT] = {JOURNAL_TYPE_RESULT, 2, false},
-	[THIRD] = {JOURNAL_TYPE_ACCEPTED, 3, true},
+	[FIRST] = {1, JOURNAL_TYPE_ACCEPTED, false},
+	[SECOND] = {2, JOURNAL_TYPE_ACCEPTED, false},
+	[FIRST_MARK] = {1, JOURNAL_TYPE_CANCELLED, false},
+	[SECOND_MARK] = {2, JOURNAL_TYPE_CANCELLED, false},
+	[SECOND_RESULT] = {2, JOURNAL_TYPE_RESULT, false},
+	[THIRD] = {3, JOURNAL_TYPE_ACCEPTED, true},
 };
 
 struct segment {
