@@ -47,7 +47,7 @@ struct agent {
 	/* loop only */
 	struct settings *renewed; /* instead of `settings`; NULL: never */
 	enum phase phase;
-	unsigned polls; /* left, while leaving */
+	unsigned polls; /* of the broker that are left, while leaving */
 	size_t abandoned;
 	uint64_t plugins; /* roster_version() of what Admin.help() tells */
 	bool review_due;
@@ -199,14 +199,17 @@ static void advance(struct agent *agent, enum phase phase)
 	enter[phase](agent);
 }
 
-/* A phase has had its time. */
+/* A phase has had its time; the broker tells nobody when its connections are gone, so it is asked. */
 static void on_timer(void *context)
 {
 	struct agent *agent = context;
 	enum phase next =
 		agent->phase == AGENT_DRAINING ? AGENT_CUTTING : phases[agent->phase].next;
 
-	advance(agent, next);
+	if (agent->phase == AGENT_LEAVING && agent->polls > 0)
+		agent->polls--;
+	else
+		advance(agent, next);
 	on_change(agent);
 }
 

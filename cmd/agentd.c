@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gofer agentd: the agent as a process: options, configuration, lock, signals, life. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -158,13 +159,16 @@ static void log_lines(const char *text, enum log_level level)
 
 /* --- life ----------------------------------------------------------------------------- */
 
+#define SIGNALS 3
+static const int signums[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
 struct process {
 	struct source source;
 	const struct settings *settings; /* as they were at the start */
 	struct loop *loop;
 	struct agent *agent;
 	struct daemon daemon;
-	struct loop_signal *signals[3];
+	struct loop_signal *signals[SIGNALS];
 	struct loop_timer *watchdog;
 	bool hangup_ends, ending;
 	size_t abandoned; /* methods that use still what they were given */
@@ -236,6 +240,8 @@ static void on_signal(void *context, int signum)
 {
 	struct process *p = context;
 
+	if (!p->agent)
+		return; /* it could not be made, and is being taken apart */
 	if (signum == SIGHUP && !p->hangup_ends) {
 		if (!p->ending)
 			renew(p);
@@ -269,12 +275,10 @@ static enum gofer_err start_watchdog(struct process *p)
 /* Before there is a pid file: whoever has read it may send a signal. */
 static enum gofer_err listen_to_signals(struct process *p, struct error *error)
 {
-	static const int signums[] = {SIGTERM, SIGINT, SIGHUP};
-
 	p->loop = loop_new(error);
 	if (!p->loop)
 		return GOFER_FAILED;
-	for (size_t i = 0; i < sizeof signums / sizeof *signums; i++) {
+	for (size_t i = 0; i < SIGNALS; i++) {
 		p->signals[i] = loop_signal_new(p->loop, signums[i], on_signal, p);
 		if (!p->signals[i])
 			return error_set(error, GOFER_NOMEM, "out of memory");
@@ -292,10 +296,22 @@ static enum gofer_err start(struct process *p, const struct settings *settings, 
 	return GOFER_OK;
 }
 
+/* Nobody listens to signals from here on, and none may cut short what is left to do. */
+static void hold_signals(void)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	for (size_t i = 0; i < SIGNALS; i++)
+		sigaddset(&held, signums[i]);
+	pthread_sigmask(SIG_BLOCK, &held, NULL);
+}
+
 static void finish(struct process *p)
 {
+	hold_signals();
 	loop_timer_free(p->watchdog);
-	for (size_t i = 0; i < sizeof p->signals / sizeof *p->signals; i++)
+	for (size_t i = 0; i < SIGNALS; i++)
 		loop_signal_free(p->signals[i]);
 	agent_free(p->agent);
 	loop_free(p->loop);

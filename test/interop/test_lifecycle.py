@@ -224,3 +224,12 @@ def test_grace(agent, start):
     assert agent.process.child.wait(30 * SLOW) == 0
     assert not os.path.exists(agent.path)
     caller.peer.close()
+
+
+def test_signals_at_the_end(agent):
+    """Whatever still comes while the last things are put away, it is an end in order."""
+    agent.process.child.send_signal(signal.SIGTERM)
+    while agent.process.alive():
+        agent.process.child.send_signal(signal.SIGHUP)
+    assert agent.process.child.wait() == 0
+    assert not os.path.exists(os.path.join(agent.root, "run/gofer/agentd.pid"))

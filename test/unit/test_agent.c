@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent as a whole, its broker in this process or beyond a socket, its callers beyond a socket. */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent_fixture.h"
 #include "agent_scene.h"
@@ -107,6 +110,28 @@ static void test_abandoned(void **state)
 	assert_in_range(scene_stop_and_wait(), 1000, 6000);
 	assert_int_equal(agent_abandoned(scene.agent), 1);
 	fixture_release(1);
+}
+
+/* The broker's peers have the time to go by themselves. */
+static void test_peer_that_is_slow_to_go(void **state)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	scene_start_own("test");
+	to.sin_port = htons(agent_port(scene.agent));
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	loop_run_once(scene.loop, 0.01);
+	agent_stop(scene.agent);
+	for (int i = 0; i < 20; i++)
+		loop_run_once(scene.loop, 0.01);
+	assert_false(scene.stopped);
+	close(fd);
+	scene_wait(scene_is_stopped, "stopped");
 }
 
 /* A plugin that can't be loaded is left out, the others are not; two on one broker share it. */
@@ -284,6 +309,7 @@ int main(void)
 		SCENE_TEST(test_second_stop_is_at_once),
 		SCENE_TEST(test_grace_is_over),
 		SCENE_TEST(test_abandoned),
+		SCENE_TEST(test_peer_that_is_slow_to_go),
 		SCENE_TEST(test_several_plugins),
 		SCENE_TEST(test_no_broker_at_all),
 		SCENE_TEST(test_broker_that_is_not_there),
