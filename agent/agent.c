@@ -46,6 +46,7 @@ struct agent {
 
 	/* loop only */
 	struct settings *renewed; /* instead of `settings`; NULL: never */
+	struct resume_left *left; /* in the journal, of plugins that are not loaded */
 	enum phase phase;
 	unsigned polls; /* of the broker that are left, while leaving */
 	size_t abandoned;
@@ -115,6 +116,16 @@ static void set_help(struct agent *agent)
 	free(entries);
 }
 
+/* A plugin may have been loaded that could not be at the start. */
+static void take_up_left(struct agent *agent)
+{
+	struct instance *in = NULL;
+
+	while (agent->left && (in = roster_next(agent->roster, in)))
+		if (roster_uplink(agent->roster, in))
+			resume_left(&agent->left, in);
+}
+
 static void on_review(struct loop_task *task)
 {
 	struct agent *agent = (struct agent *)((char *)task - offsetof(struct agent, review));
@@ -122,8 +133,10 @@ static void on_review(struct loop_task *task)
 	agent->review_due = false;
 	roster_tidy(agent->roster);
 	control_review(agent->control);
-	if (agent->plugins != roster_version(agent->roster))
+	if (agent->plugins != roster_version(agent->roster)) {
 		set_help(agent);
+		take_up_left(agent);
+	}
 	while (phases[agent->phase].over && phases[agent->phase].over(agent))
 		advance(agent, phases[agent->phase].next);
 }
@@ -316,8 +329,7 @@ static void on_replay(void *context, struct journal_entry *entry,
 	if (in && roster_uplink(agent->roster, in)) {
 		resume_entry(in, entry, record);
 	} else if (!in && is_wanted(agent, plugin)) {
-		log_warning(PACKAGE, "request %.100s left in the journal: plugin %s is not loaded",
-		            sn, plugin);
+		resume_leave(&agent->left, entry, record);
 	} else {
 		log_warning(PACKAGE, "request %.100s discarded: plugin %s has no url any more", sn,
 		            plugin);
@@ -460,6 +472,7 @@ void agent_free(struct agent *agent)
 	tracker_free(agent->tracker);
 	loop_timer_free(agent->timer);
 	settings_free(agent->renewed);
+	resume_forget(&agent->left);
 	free(agent);
 }
 

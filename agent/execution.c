@@ -261,6 +261,7 @@ void execution_cancel(struct execution *e)
 		call_cancel(e->call);
 }
 
+/* One that is not accepted is the broker's still: the journal must not know anything of it but that. */
 void execution_mark(struct execution *e)
 {
 	if (!e->call || !call_cancelled(e->call) || e->delivery || e->marked)

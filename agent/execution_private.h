@@ -45,7 +45,7 @@ struct execution {
 	struct journal_wait stored;
 	struct delivery *delivery; /* NULL once settled */
 	struct outbox_wait sent;
-	struct pending_call pending; /* while there is a call */
+	struct pending_call pending; /* once it is accepted */
 	bool marked; /* as cancelled, in the journal; or it is over, and needs no mark */
 	long long total, completed; /* the last progress */
 	struct cJSON *details;

@@ -21,14 +21,8 @@ static void give_back(struct execution *e)
 	execution_leave(e);
 }
 
-/* While it was being stored. */
-static void answer_cancelled(struct execution *e)
-{
-	execution_mark(e);
-	execution_sweep(e);
-}
-
-/* It is safe: it is run, and its caller told so. The worker is woken first, it has the longer way. */
+/* It is safe: it is run, and its caller told so. From now on it can be cancelled. The worker is woken first,
+ * it has the longer way. */
 static void accept(struct execution *e)
 {
 	struct instance *in = e->instance;
@@ -46,8 +40,7 @@ static void accept(struct execution *e)
 	if (e->replyto && reply_status(&in->scratch, &head, "accepted") == GOFER_OK)
 		execution_send_status(e, &in->scratch);
 	settle(e, OUTCOME_ACCEPTED);
-	if (call_cancelled(e->call))
-		answer_cancelled(e);
+	pending_add(in->services->pending, &e->pending, e->call);
 }
 
 static void on_stored(struct journal_wait *wait, enum gofer_err result)
@@ -120,8 +113,6 @@ static void own(struct execution *e, struct tracked *tracked, struct journal_ent
 	tracked_own(tracked, e);
 	instance_add(e->instance, e, e->size);
 	outbox_hold(e->outbox);
-	if (e->call)
-		pending_add(e->instance->services->pending, &e->pending, e->call);
 }
 
 static enum gofer_err enter(struct execution *e, const struct message *m)
@@ -197,6 +188,7 @@ enum gofer_err execution_resume_take(struct instance *in, struct request *reques
 	}
 	e->accepted_ms = record->accepted_ms;
 	own(e, tracked, entry);
+	pending_add(in->services->pending, &e->pending, e->call);
 	if (cancelled) {
 		call_cancel(e->call);
 		execution_finish_cancelled(e);

@@ -2,6 +2,7 @@
 #include "agent/resume.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/execution.h"
 #include "core/log.h"
@@ -80,4 +81,54 @@ void resume_entry(struct instance *in, struct journal_entry *entry,
 	else
 		log_warning(PACKAGE, "plugin %s: request %.100s left in the journal: %s",
 		            in->descriptor->name, record->request.sn, error_name(rc));
+}
+
+/* --- what was left -------------------------------------------------------------------- */
+
+void resume_leave(struct resume_left **list, struct journal_entry *entry,
+                  const struct journal_record *record)
+{
+	const char *plugin = record->request.plugin;
+	struct resume_left *one = malloc(sizeof *one + strlen(plugin) + 1);
+
+	log_warning(PACKAGE, "request %.100s left in the journal: plugin %s is not loaded",
+	            record->request.sn, plugin);
+	if (!one)
+		return;
+	one->entry = entry;
+	strcpy(one->plugin, plugin);
+	while (*list)
+		list = &(*list)->next;
+	one->next = NULL;
+	*list = one;
+}
+
+static void on_left(void *context, struct journal_entry *entry, const struct journal_record *record)
+{
+	resume_entry(context, entry, record);
+}
+
+void resume_left(struct resume_left **list, struct instance *in)
+{
+	while (*list) {
+		struct resume_left *one = *list;
+
+		if (strcmp(one->plugin, in->descriptor->name) != 0) {
+			list = &one->next;
+			continue;
+		}
+		*list = one->next;
+		journal_replay_one(in->services->journal, one->entry, on_left, in);
+		free(one);
+	}
+}
+
+void resume_forget(struct resume_left **list)
+{
+	while (*list) {
+		struct resume_left *one = *list;
+
+		*list = one->next;
+		free(one);
+	}
 }

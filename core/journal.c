@@ -32,6 +32,7 @@ struct journal *journal_make(size_t entries_max, size_t bytes_max)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&j->wake, &attr);
 	pthread_condattr_destroy(&attr);
+	pthread_cond_init(&j->rested, NULL);
 	return j;
 }
 
@@ -99,6 +100,7 @@ void journal_free(struct journal *j)
 	journal_store_release(&j->store);
 	buf_release(&j->lot);
 	pthread_cond_destroy(&j->wake);
+	pthread_cond_destroy(&j->rested);
 	pthread_mutex_destroy(&j->lock);
 	free(j);
 }
@@ -485,6 +487,8 @@ static void pause_thread(struct journal *j, bool paused)
 {
 	pthread_mutex_lock(&j->lock);
 	j->paused = paused;
+	while (paused && j->working)
+		pthread_cond_wait(&j->rested, &j->lock);
 	pthread_cond_signal(&j->wake);
 	pthread_mutex_unlock(&j->lock);
 }
@@ -505,6 +509,19 @@ void journal_replay(struct journal *j,
 	pause_thread(j, false);
 	buf_release(&bytes);
 	free(all);
+}
+
+void journal_replay_one(struct journal *j, struct journal_entry *entry,
+                        void (*each)(void *context, struct journal_entry *entry,
+                                     const struct journal_record *record),
+                        void *context)
+{
+	struct buf bytes = BUF_INIT;
+
+	pause_thread(j, true);
+	replay_one(j, entry, &bytes, each, context);
+	pause_thread(j, false);
+	buf_release(&bytes);
 }
 
 const unsigned char *journal_key(const struct journal *j)

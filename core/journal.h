@@ -142,6 +142,13 @@ void journal_replay(struct journal *j,
                                  const struct journal_record *record),
                     void *context);
 
+/* The same for one of these that was left as it was: at any time, as long as nothing was said of it. Blocks on a
+ * read, and on what the thread is just writing. */
+void journal_replay_one(struct journal *j, struct journal_entry *entry,
+                        void (*each)(void *context, struct journal_entry *entry,
+                                     const struct journal_record *record),
+                        void *context);
+
 /* Calls `each` for the durable requests that were answered for within the last `age_s`, in this and in earlier
  * runs, ANSWERED_MAX at most, the earliest first: should one of them be delivered once more it is not to be
  * run again. They are known by their fingerprint of plugin and sn (core/seen.h) under journal_key(), of

@@ -95,7 +95,7 @@ struct journal {
 	uint64_t compact_us; /* not before */
 
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	pthread_cond_t wake, rested;
 
 	/* guarded by lock */
 	struct journal_entry *head, *tail; /* dirty ones, in the order in which they became so */
@@ -109,6 +109,7 @@ struct journal {
 	bool idle;          /* the thread sleeps until it is woken */
 	bool touched;       /* something was appended since it looked last */
 	bool paused, stopping;
+	bool working; /* the thread is at something; `rested` is told when it is not any more */
 	uint64_t retry_us; /* failing: when what nobody waits for is tried again */
 	uint64_t sync_us;  /* when what was not synced shall be; 0: nothing */
 	struct journal_wait *told, **told_end;

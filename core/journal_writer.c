@@ -438,12 +438,15 @@ static void work_locked(struct journal *j)
 				tick_us = clock_monotonic_us() + DELAY_US;
 			continue;
 		}
+		j->working = true;
 		if (j->sync_us && j->sync_us <= now_us)
 			sync_locked(j);
 		if (j->head)
 			round_locked(j);
 		else
 			nothing_to_write_locked(j);
+		j->working = false;
+		pthread_cond_signal(&j->rested);
 		j->touched = false;
 		tick_us = clock_monotonic_us() + DELAY_US;
 	}

@@ -220,11 +220,10 @@ def test_a_full_disk_accepts_nothing_and_goes_on_when_there_is_room(start, tmp_p
     assert p.alive(), p.output()
     inside = f"/proc/{p.pid}/root{state}"
     caller = Durable(broker.url)
-    with open(f"{inside}/ballast", "wb") as f:
+    with open(f"{inside}/ballast", "wb", buffering=0) as f:
         try:
             for _ in range(64):
                 f.write(b"x" * 16384)
-                f.flush()
         except OSError:
             pass
     sns = [caller.ask("echo", "y" * 2000) for _ in range(50)]

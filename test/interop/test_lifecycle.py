@@ -203,6 +203,33 @@ def test_a_queue_that_vanishes(agent, peer, start):
         p.close()
 
 
+def test_what_was_left_is_taken_up_when_its_plugin_is_back(agent, start):
+    """A faulty descriptor at a restart: the requests that were accepted wait until it is mended."""
+    broker = start.broker()
+    more = f"[messaging]\nurl={broker.url}\n"
+    agent.process.stop()
+    agent.describe("demo", threads=1, more=more)
+    agent.run()
+    caller = Caller(Peer(broker.url))
+    running = caller.ask("Demo.sleep", 600, durable=True)
+    caller.until(running, "started")
+    waiting = [caller.ask("Demo.echo", n, durable=True) for n in range(5)]
+    for sn in waiting:
+        caller.until(sn, "accepted")
+    agent.process.kill()
+    agent.describe("demo", threads="several", more=more)
+    agent.run()
+    assert agent.process.output().count("left in the journal") == 6
+    agent.describe("demo", threads=2, more=more)
+    hangup(agent)
+    for n, sn in enumerate(waiting):
+        assert caller.result(sn) == {"retval": n}
+    assert agent.get("cancel", running) == [running]
+    caller.expect_cancelled(running)
+    wait_for(lambda: agent.get("status")["journal"]["entries"] == 0, "the journal to be empty")
+    caller.peer.close()
+
+
 def test_grace(agent, start):
     """What runs may end, and its reply is sent; then what is left is ended."""
     broker = start.broker()
