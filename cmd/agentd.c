@@ -410,6 +410,7 @@ static int run(void *options, int argc, char **argv)
 	source_init(&process.source, o);
 	settings = settings_load(&process.source.settings, &faults, &notes);
 	process.settings = settings;
+	process.source.settings.running = settings ? &settings->listen : NULL;
 	if (o->test || o->check || !settings)
 		code = report(&faults, &notes, o->check || !o->test);
 	else
