@@ -283,7 +283,8 @@ static void on_cancel(void *context)
 {
 	struct agent *agent = context;
 
-	roster_sweep(agent->roster);
+	if (agent->phase != AGENT_STOPPED) /* its pools may be gone, and nobody waits in them */
+		roster_sweep(agent->roster);
 }
 
 static void load_plugins(struct agent *agent)
@@ -436,6 +437,7 @@ void agent_free(struct agent *agent)
 	if (!agent)
 		return;
 	agent->phase = AGENT_STOPPED;
+	control_close(agent->control);
 	end_workers(agent);
 	journal_stop(agent->journal);
 	control_free(agent->control);
