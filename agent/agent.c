@@ -23,7 +23,7 @@ enum phase {
 	AGENT_DRAINING, /* no more requests; calls end in their own time */
 	AGENT_CUTTING,  /* calls are being ended */
 	AGENT_CLOSING,  /* connections */
-	AGENT_LEAVING,  /* the broker's connections */
+	AGENT_LEAVING,  /* the broker's connections, and what still runs */
 	AGENT_STOPPED,
 };
 
@@ -47,7 +47,7 @@ struct agent {
 	/* loop only */
 	struct settings *renewed; /* instead of `settings`; NULL: never */
 	enum phase phase;
-	unsigned polls; /* of the broker that are left, while leaving */
+	unsigned polls; /* left, while leaving */
 	size_t abandoned;
 	uint64_t plugins; /* roster_version() of what Admin.help() tells */
 	bool review_due;
@@ -81,9 +81,11 @@ static bool all_closed(const struct agent *agent)
 	return roster_is_closed(agent->roster);
 }
 
+/* A plugin may be on its way out, still. */
 static bool has_left(const struct agent *agent)
 {
-	return !agent->broker || broker_is_closed(agent->broker);
+	return (!agent->broker || broker_is_closed(agent->broker)) &&
+		!roster_running(agent->roster);
 }
 
 /* What ends a phase, and which comes then; by time at the latest. */
@@ -169,7 +171,6 @@ static void cut(struct agent *agent)
 
 static void close_links(struct agent *agent)
 {
-	agent->abandoned += roster_running(agent->roster);
 	roster_close(agent->roster);
 	loop_timer_start(agent->timer, CLOSE_S, 0);
 }
@@ -185,6 +186,7 @@ static void leave(struct agent *agent)
 static void stopped(struct agent *agent)
 {
 	loop_timer_stop(agent->timer);
+	agent->abandoned = roster_running(agent->roster);
 	agent->events->on_stopped(agent->context);
 }
 
@@ -199,7 +201,7 @@ static void advance(struct agent *agent, enum phase phase)
 	enter[phase](agent);
 }
 
-/* A phase has had its time; the broker tells nobody when its connections are gone, so it is asked. */
+/* A phase has had its time; what is left when leaving tells nobody when it is over, so it is asked. */
 static void on_timer(void *context)
 {
 	struct agent *agent = context;

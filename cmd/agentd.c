@@ -415,10 +415,9 @@ static int run(void *options, int argc, char **argv)
 		code = report(&faults, &notes, o->check || !o->test);
 	else
 		code = run_settings(&process, settings, o->foreground, &faults, &notes);
-	if (!process.abandoned) {
+	if (!process.abandoned)
 		settings_free(settings);
-		source_release(&process.source);
-	}
+	source_release(&process.source);
 	config_faults_release(&faults);
 	config_faults_release(&notes);
 	return code;

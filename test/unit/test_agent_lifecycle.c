@@ -297,6 +297,21 @@ static void test_renewed_and_stopped(void **state)
 	scene_stop_and_wait();
 }
 
+/* What a plugin has to put away is waited for. */
+static void test_stopped_while_unloading(void **state)
+{
+	(void)state;
+	scene_put("plugins/a.conf", DESCRIPTOR "[test]\nlingers=1\n");
+	start();
+	scene_put("plugins/a.conf", "[main]\nenabled=0\nplugin=test\n");
+	renew();
+	wait_plugins(0);
+	assert_int_equal(fixture_loads, 1);
+	scene_stop_and_wait();
+	assert_int_equal(agent_abandoned(scene.agent), 0);
+	assert_int_equal(fixture_loads, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +327,7 @@ int main(void)
 		SCENE_TEST(test_forwarded_to_one_that_goes),
 		SCENE_TEST(test_actions),
 		SCENE_TEST(test_renewed_and_stopped),
+		SCENE_TEST(test_stopped_while_unloading),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
