@@ -23,7 +23,7 @@ enum phase {
 	AGENT_DRAINING, /* no more requests; calls end in their own time */
 	AGENT_CUTTING,  /* calls are being ended */
 	AGENT_CLOSING,  /* connections */
-	AGENT_LEAVING,  /* the broker's connections */
+	AGENT_LEAVING,  /* the broker's connections, and what still runs */
 	AGENT_STOPPED,
 };
 
@@ -48,7 +48,7 @@ struct agent {
 	struct settings *renewed; /* instead of `settings`; NULL: never */
 	struct resume_left *left; /* in the journal, of plugins that are not loaded */
 	enum phase phase;
-	unsigned polls; /* of the broker that are left, while leaving */
+	unsigned polls; /* left, while leaving */
 	size_t abandoned;
 	uint64_t plugins; /* roster_version() of what Admin.help() tells */
 	bool review_due;
@@ -82,9 +82,11 @@ static bool all_closed(const struct agent *agent)
 	return roster_is_closed(agent->roster);
 }
 
+/* A plugin may be on its way out, still. */
 static bool has_left(const struct agent *agent)
 {
-	return !agent->broker || broker_is_closed(agent->broker);
+	return (!agent->broker || broker_is_closed(agent->broker)) &&
+		!roster_running(agent->roster);
 }
 
 /* What ends a phase, and which comes then; by time at the latest. */
@@ -182,7 +184,6 @@ static void cut(struct agent *agent)
 
 static void close_links(struct agent *agent)
 {
-	agent->abandoned += roster_running(agent->roster);
 	roster_close(agent->roster);
 	loop_timer_start(agent->timer, CLOSE_S, 0);
 }
@@ -198,6 +199,7 @@ static void leave(struct agent *agent)
 static void stopped(struct agent *agent)
 {
 	loop_timer_stop(agent->timer);
+	agent->abandoned = roster_running(agent->roster);
 	agent->events->on_stopped(agent->context);
 }
 
@@ -212,7 +214,7 @@ static void advance(struct agent *agent, enum phase phase)
 	enter[phase](agent);
 }
 
-/* A phase has had its time; the broker tells nobody when its connections are gone, so it is asked. */
+/* A phase has had its time; what is left when leaving tells nobody when it is over, so it is asked. */
 static void on_timer(void *context)
 {
 	struct agent *agent = context;
@@ -296,7 +298,8 @@ static void on_cancel(void *context)
 {
 	struct agent *agent = context;
 
-	roster_sweep(agent->roster);
+	if (agent->phase != AGENT_STOPPED) /* its pools may be gone, and nobody waits in them */
+		roster_sweep(agent->roster);
 }
 
 static void load_plugins(struct agent *agent)
@@ -458,6 +461,7 @@ void agent_free(struct agent *agent)
 	if (!agent)
 		return;
 	agent->phase = AGENT_STOPPED;
+	control_close(agent->control);
 	end_workers(agent);
 	journal_stop(agent->journal);
 	control_free(agent->control);

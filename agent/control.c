@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "agent/management.h"
 #include "agent/report.h"
@@ -17,9 +18,10 @@ struct control {
 	const struct instance_services *services;
 	struct roster *roster;
 	const struct settings *settings;
-	struct management *management;
+	struct management *management; /* NULL: closed */
 	struct report_parts parts;
 	struct late *late;
+	LIST_HEAD(, cancelled) cancelled;
 };
 
 /* A plugin of the settings that is to be loaded when what is done with it now is over. */
@@ -256,10 +258,18 @@ static enum gofer_err cancel_all(const struct operation *o, struct cJSON *list, 
 
 /* What was cancelled is so in the journal before it is told. */
 struct cancelled {
+	LIST_ENTRY(cancelled) entry;
 	struct journal_wait wait;
 	struct management_call *call;
 	struct cJSON *list;
 };
+
+static void tell_cancelled(struct cancelled *c)
+{
+	LIST_REMOVE(c, entry);
+	management_answer_take(c->call, 0, c->list);
+	free(c);
+}
 
 static void on_written(struct journal_wait *wait, enum gofer_err result)
 {
@@ -268,8 +278,7 @@ static void on_written(struct journal_wait *wait, enum gofer_err result)
 	if (result)
 		log_warning(PACKAGE, "the journal does not have all cancellations yet: %s",
 		            error_name(result));
-	management_answer_take(c->call, 0, c->list);
-	free(c);
+	tell_cancelled(c);
 }
 
 static void cancel(const struct operation *o)
@@ -289,6 +298,7 @@ static void cancel(const struct operation *o)
 	c->call = o->call;
 	c->list = list;
 	c->wait.stored = on_written;
+	LIST_INSERT_HEAD(&o->control->cancelled, c, entry);
 	journal_flush(o->control->services->journal, &c->wait);
 }
 
@@ -560,11 +570,21 @@ struct control *control_new(const struct control_options *options, struct error 
 	return NULL;
 }
 
-void control_free(struct control *c)
+void control_close(struct control *c)
 {
 	if (!c)
 		return;
 	management_free(c->management);
+	c->management = NULL;
+}
+
+void control_free(struct control *c)
+{
+	if (!c)
+		return;
+	control_close(c);
+	while (!LIST_EMPTY(&c->cancelled)) /* the journal tells them no more */
+		tell_cancelled(LIST_FIRST(&c->cancelled));
 	forget_late(c->late);
 	free(c);
 }

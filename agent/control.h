@@ -5,7 +5,7 @@
  *
  *   c = control_new(&options, &error);
  *   control_renew(c, before, after);      // SIGHUP
- *   control_free(c);
+ *   control_close(c); control_free(c);
  *
  * The requests: show, load, reload, unload, cancel, status, calls, metrics; docs/operations.md says what each takes
  * and gives.
@@ -30,7 +30,9 @@ struct control_options {
 
 /* Listens. NULL: `error`. */
 struct control *control_new(const struct control_options *options, struct error *error);
-/* Who still waits for an answer gets none. After roster_join(), and what that has posted. NULL is taken. */
+/* Takes no more requests; who still waits for an answer gets none. Before roster_join(). NULL is taken. */
+void control_close(struct control *c);
+/* After roster_join(), and what that has posted, and journal_stop(). NULL is taken. */
 void control_free(struct control *c);
 
 /* The settings are `after` now, no longer `before`; both are there until the next time. What has changed in a

@@ -74,19 +74,24 @@ static struct member *member_of(const struct roster *r, const struct instance *i
 	return m;
 }
 
-static enum gofer_err attach(struct roster *r, struct member *m, struct descriptor *d,
-                             struct error *error)
+/* NULL, where the descriptor has no broker. */
+static enum gofer_err get_uplink(struct roster *r, struct descriptor *d, struct uplink **uplink,
+                                 struct error *error)
 {
-	m->uplink = NULL;
-	if (!d->broker.attached) {
-		log_info(PACKAGE, "plugin %s: no url, so on no queue", d->name);
+	*uplink = d->broker.attached ? uplinks_get(r->uplinks, d, error) : NULL;
+	return *uplink || !d->broker.attached ? GOFER_OK : GOFER_FAILED;
+}
+
+static enum gofer_err attach(struct member *m, struct uplink *uplink, struct error *error)
+{
+	m->uplink = uplink;
+	if (!uplink) {
+		log_info(PACKAGE, "plugin %s: no url, so on no queue",
+		         m->instance->descriptor->name);
 		return GOFER_OK;
 	}
-	m->uplink = uplinks_get(r->uplinks, d, error);
-	if (!m->uplink)
-		return GOFER_FAILED;
-	if (instance_attach(m->instance, uplink_connection(m->uplink), uplink_outbox(m->uplink),
-	                    uplink_label(m->uplink)))
+	if (instance_attach(m->instance, uplink_connection(uplink), uplink_outbox(uplink),
+	                    uplink_label(uplink)))
 		return error_set(error, GOFER_NOMEM, "out of memory");
 	return GOFER_OK;
 }
@@ -113,6 +118,7 @@ static void append(struct roster *r, struct member *m)
 static enum gofer_err add_member(struct roster *r, struct module *module, struct error *error)
 {
 	struct member *m = calloc(1, sizeof *m);
+	struct uplink *uplink;
 
 	if (!m)
 		return error_set(error, GOFER_NOMEM, "out of memory");
@@ -121,7 +127,7 @@ static enum gofer_err add_member(struct roster *r, struct module *module, struct
 		free(m);
 		return GOFER_NOMEM;
 	}
-	if (attach(r, m, module->descriptor, error)) {
+	if (get_uplink(r, module->descriptor, &uplink, error) || attach(m, uplink, error)) {
 		member_free(m);
 		return GOFER_FAILED;
 	}
@@ -153,15 +159,18 @@ static enum gofer_err change_member(struct roster *r, struct member *m, struct m
                                     bool hard, struct error *error)
 {
 	bool moves = is_elsewhere(m->instance->descriptor, module->descriptor);
+	struct uplink *uplink = NULL;
 
 	if (m->leaving)
 		return error_set(error, GOFER_EXISTS, "plugin %s is being unloaded",
 		                 module->descriptor->name);
+	if (moves && get_uplink(r, module->descriptor, &uplink, error))
+		return GOFER_FAILED;
 	if (moves)
 		instance_detach(m->instance);
 	instance_change(m->instance, module, hard);
 	r->version++;
-	return moves ? attach(r, m, module->descriptor, error) : GOFER_OK;
+	return moves ? attach(m, uplink, error) : GOFER_OK;
 }
 
 static enum gofer_err install(struct roster *r, struct module *module, bool hard,

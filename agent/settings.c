@@ -212,7 +212,7 @@ static void attach(const struct settings *s, struct descriptor *d, const char *u
                    struct config_faults *faults)
 {
 	if (d->enabled || d->faulty)
-		descriptor_attach(d, s->config, url, s->listen.urls, s->listen.count, faults);
+		descriptor_attach(d, s->config, url, s->running->urls, s->running->count, faults);
 }
 
 static void add_descriptor(struct loading *l, struct descriptor *d, const char *url)
@@ -261,7 +261,7 @@ static void load_descriptors(struct loading *l)
 /* Whoever names a plugin on the command line wants to reach it. */
 static const char *url_of_options(const struct settings *s)
 {
-	if (!s->url && !s->listen.count)
+	if (!s->url && !s->running->count)
 		return value_of(s->config, "messaging", "url");
 	return s->url;
 }
@@ -294,6 +294,7 @@ struct settings *settings_load(const struct settings_source *source, struct conf
 
 	if (settings) {
 		settings->table = source->table;
+		settings->running = source->running ? source->running : &settings->listen;
 		settings->url = source->url ? strdup(source->url) : NULL;
 		l.out_of_memory = source->url && !settings->url;
 		ok = load_agent(&l);

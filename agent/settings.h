@@ -38,6 +38,8 @@ struct settings {
 	double grace_s;
 	size_t body_max;
 	struct listen_settings listen;
+	const struct listen_settings
+		*running; /* what the process does of that; decides which broker is its own */
 	struct descriptor *descriptors; /* files by name, then the command line's */
 };
 
@@ -51,6 +53,9 @@ struct settings_source {
 	const char *const *listen;
 	size_t listen_count;
 	const char *users, *cert, *key;
+	const struct listen_settings
+		*running; /* of a process that runs already, living longer; NULL: it will
+	                                        * do as it reads */
 	const struct plugin *const *table; /* the plugins that there are; NULL ends it */
 };
 

@@ -410,14 +410,14 @@ static int run(void *options, int argc, char **argv)
 	source_init(&process.source, o);
 	settings = settings_load(&process.source.settings, &faults, &notes);
 	process.settings = settings;
+	process.source.settings.running = settings ? &settings->listen : NULL;
 	if (o->test || o->check || !settings)
 		code = report(&faults, &notes, o->check || !o->test);
 	else
 		code = run_settings(&process, settings, o->foreground, &faults, &notes);
-	if (!process.abandoned) {
+	if (!process.abandoned)
 		settings_free(settings);
-		source_release(&process.source);
-	}
+	source_release(&process.source);
 	config_faults_release(&faults);
 	config_faults_release(&notes);
 	return code;

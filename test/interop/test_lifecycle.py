@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from managed import Caller, Managed
-from peers import SLOW, Peer, wait_for
+from peers import SLOW, Peer, free_port, wait_for
 
 
 @pytest.fixture
@@ -74,6 +74,26 @@ def test_hangup_leaves_alone_what_was_loaded_by_hand(agent, tmp_path):
     until(agent, "elsewhere", "attached")
     assert agent.get("unload", "elsewhere") == "elsewhere unloaded"
     until(agent, "elsewhere", None)
+
+
+def test_hangup_does_not_make_a_broker_of_it(tmp_path, start):
+    """Nor does it take one away: where it listens counts from its next start on."""
+    broker, root = start.broker(), tmp_path / "root"
+    (root / "etc/gofer/plugins").mkdir(parents=True)
+    conf = root / "etc/gofer/agent.conf"
+    more = root / "etc/gofer/plugins/more.conf"
+    conf.write_text("")
+    more.write_text("[main]\nenabled=1\nplugin=demo\n")
+    agent = start.agent(broker=broker, root=str(root))
+    conf.write_text(f"[broker]\nlisten=amqp://127.0.0.1:{free_port()}\n")
+    more.write_text("[main]\nenabled=1\nplugin=demo\nthreads=3\n")
+    agent.process.child.send_signal(signal.SIGHUP)
+    wait_for(lambda: "plugin more loaded" in agent.process.output() or not agent.process.alive(),
+             "the change")
+    there = Peer(broker.url)
+    there.hello()
+    there.close()
+    assert "plugin more: no url" in agent.process.output()
 
 
 def test_log_levels_come_and_go(agent, peer):

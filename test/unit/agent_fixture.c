@@ -87,7 +87,8 @@ static enum gofer_err load(struct plugin_context *context)
 
 static void unload(struct plugin_context *context)
 {
-	(void)context;
+	if (plugin_context_option(context, "test", "lingers"))
+		usleep(300 * 1000);
 	fixture_loads--;
 }
 

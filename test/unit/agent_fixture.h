@@ -40,7 +40,7 @@ struct fixture {
 extern const struct plugin fixture_plugin;
 extern const struct plugin fixture_other_plugin; /* with nothing in it but the class Other */
 extern atomic_uint fixture_runs;                 /* methods that were begun */
-extern atomic_uint fixture_loads;
+extern atomic_uint fixture_loads; /* and not unloaded, which takes long with [test] lingers */
 /* How often the plugin's actions ran: one each second where its descriptor has [test] ticks, one once; how often one
  * ran beside itself. */
 extern atomic_uint fixture_ticks, fixture_onces, fixture_beside;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent_fixture.h"
@@ -132,6 +133,26 @@ static void test_peer_that_is_slow_to_go(void **state)
 	assert_false(scene.stopped);
 	close(fd);
 	scene_wait(scene_is_stopped, "stopped");
+}
+
+/* A request that comes too late is not looked at: what it asks about is going. */
+static void test_asked_at_the_end(void **state)
+{
+	static const char request[] = "{\"name\": \"status\"}";
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char byte;
+
+	(void)state;
+	scene_start_own("test");
+	snprintf(to.sun_path, sizeof to.sun_path, "%s/run/gofer/management.sock", scene.root);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	scene_stop_and_wait();
+	assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
+	agent_free(scene.agent);
+	scene.agent = NULL;
+	assert_true(read(fd, &byte, 1) <= 0);
+	close(fd);
 }
 
 /* A plugin that can't be loaded is left out, the others are not; two on one broker share it. */
@@ -310,6 +331,7 @@ int main(void)
 		SCENE_TEST(test_grace_is_over),
 		SCENE_TEST(test_abandoned),
 		SCENE_TEST(test_peer_that_is_slow_to_go),
+		SCENE_TEST(test_asked_at_the_end),
 		SCENE_TEST(test_several_plugins),
 		SCENE_TEST(test_no_broker_at_all),
 		SCENE_TEST(test_broker_that_is_not_there),

@@ -185,6 +185,24 @@ static void test_new_one_cannot_be_loaded(void **state)
 	scene_wait_texts(6);
 }
 
+/* It goes on where it is, too. */
+static void test_new_one_cannot_be_connected(void **state)
+{
+	(void)state;
+	scene_put("plugins/a.conf", DESCRIPTOR "[test]\nname=old\n");
+	start();
+	scene_put("plugins/a.conf",
+	          DESCRIPTOR "[messaging]\nurl=amqps://127.0.0.1:1\n"
+	                     "cacert=/nowhere\n[test]\nname=new\n");
+	renew();
+	scene_put("plugins/b.conf", DESCRIPTOR);
+	renew();
+	wait_plugins(2); /* and the first one is through too: one is loaded after the other */
+	scene_call("a", "1", "who");
+	scene_wait_texts(3);
+	assert_true(scene_is_said("\"old\""));
+}
+
 static void test_unloading_waits(void **state)
 {
 	(void)state;
@@ -279,6 +297,21 @@ static void test_renewed_and_stopped(void **state)
 	scene_stop_and_wait();
 }
 
+/* What a plugin has to put away is waited for. */
+static void test_stopped_while_unloading(void **state)
+{
+	(void)state;
+	scene_put("plugins/a.conf", DESCRIPTOR "[test]\nlingers=1\n");
+	start();
+	scene_put("plugins/a.conf", "[main]\nenabled=0\nplugin=test\n");
+	renew();
+	wait_plugins(0);
+	assert_int_equal(fixture_loads, 1);
+	scene_stop_and_wait();
+	assert_int_equal(agent_abandoned(scene.agent), 0);
+	assert_int_equal(fixture_loads, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,11 +321,13 @@ int main(void)
 		SCENE_TEST(test_more_threads),
 		SCENE_TEST(test_another_queue),
 		SCENE_TEST(test_new_one_cannot_be_loaded),
+		SCENE_TEST(test_new_one_cannot_be_connected),
 		SCENE_TEST(test_unloading_waits),
 		SCENE_TEST(test_forwarded),
 		SCENE_TEST(test_forwarded_to_one_that_goes),
 		SCENE_TEST(test_actions),
 		SCENE_TEST(test_renewed_and_stopped),
+		SCENE_TEST(test_stopped_while_unloading),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
