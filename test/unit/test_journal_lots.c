@@ -98,6 +98,7 @@ static void a_request_that_does_not_fit_takes_no_result_with_it(void **state)
 
 /* --- zeros ----------------------------------------------------------------------------- */
 
+/* Of the segments. */
 static size_t bytes_on_disk(const struct scene *s)
 {
 	struct dirent *one;
@@ -107,7 +108,8 @@ static size_t bytes_on_disk(const struct scene *s)
 
 	assert_non_null(dir);
 	while ((one = readdir(dir)))
-		if (fstatat(dirfd(dir), one->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+		if (strncmp(one->d_name, "journal.", 8) == 0 &&
+		    fstatat(dirfd(dir), one->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
 			sum += (size_t)st.st_size;
 	closedir(dir);
 	return sum;
