@@ -189,11 +189,13 @@ static void on_finished(struct execution *e)
 	enum gofer_err rc;
 
 	e->swept = true;
-	if (!e->kept)
-		count(e);
+	if (e->kept) {
+		end(e);
+		return;
+	}
+	count(e);
 	if (!e->result.size) {
-		if (!e->kept)
-			journal_done(journal, e->entry);
+		journal_done(journal, e->entry);
 		end(e);
 		return;
 	}
@@ -261,11 +263,21 @@ void execution_cancel(struct execution *e)
 		call_cancel(e->call);
 }
 
+/* Who takes it out of the queue knows that nobody has cancelled it before; nor shall anybody later. */
+void execution_cut(struct execution *e, bool keep)
+{
+	if (!e->call || !call_cancel(e->call) || !keep || !e->durable)
+		return;
+	e->kept = true;
+	pending_remove(e->instance->services->pending, &e->pending);
+	e->pending.call = NULL;
+}
+
 void execution_sweep(struct execution *e)
 {
 	enum call_state state;
 
-	if (!e->call || !call_cancelled(e->call) || e->delivery)
+	if (!e->call || e->kept || !call_cancelled(e->call) || e->delivery)
 		return;
 	state = call_state(e->call);
 	if (!e->swept && state != CALL_FINISHED)
