@@ -24,10 +24,11 @@ struct control {
 	LIST_HEAD(, cancelled) cancelled;
 };
 
-/* A plugin of the settings that is to be loaded when what is done with it now is over. */
+/* A plugin of the settings that is to be loaded, or unloaded, when what is done with it now is over. */
 struct late {
 	struct late *next;
 	struct descriptor *descriptor; /* a reference */
+	bool unload;
 };
 
 /* A request on its way to its answer. */
@@ -450,21 +451,11 @@ static bool is_from(const struct settings *s, const struct instance *in)
 	return d && d->name && strcmp(d->name, in->descriptor->name) == 0;
 }
 
-static bool is_wanted(const struct settings *s, const struct instance *in)
+static bool is_wanted(const struct settings *s, const struct descriptor *loaded)
 {
-	const struct descriptor *d = descriptor_of(s, in->descriptor->origin);
+	const struct descriptor *d = descriptor_of(s, loaded->origin);
 
-	return d && (d->faulty || (d->enabled && strcmp(d->name, in->descriptor->name) == 0));
-}
-
-static void unload_unwanted(struct control *c, const struct settings *before,
-                            const struct settings *after)
-{
-	struct instance *in = NULL;
-
-	while ((in = roster_next(c->roster, in)))
-		if (is_from(before, in) && !is_wanted(after, in))
-			roster_unload(c->roster, in, false);
+	return d && (d->faulty || (d->enabled && strcmp(d->name, loaded->name) == 0));
 }
 
 static void on_renewed(void *context, const struct error *error)
@@ -473,7 +464,7 @@ static void on_renewed(void *context, const struct error *error)
 	(void)error; /* the roster has told it */
 }
 
-static void load_late(struct control *c, struct descriptor *d)
+static void postpone(struct control *c, struct descriptor *d, bool unload)
 {
 	struct late *late = malloc(sizeof *late);
 
@@ -481,8 +472,7 @@ static void load_late(struct control *c, struct descriptor *d)
 		log_error(PACKAGE, "%s: out of memory", d->origin);
 		return;
 	}
-	late->next = c->late;
-	late->descriptor = descriptor_ref(d);
+	*late = (struct late){c->late, descriptor_ref(d), unload};
 	c->late = late;
 }
 
@@ -501,15 +491,36 @@ static void load_wanted(struct control *c, struct descriptor *d)
 	const struct roster_done done = {on_renewed, NULL};
 	struct error error = ERROR_NONE;
 
-	enum gofer_err rc;
+	if (roster_is_changing(c->roster, d->name))
+		postpone(c, d, false);
+	else if (!in || !descriptor_equal(in->descriptor, d))
+		if (roster_load(c->roster, d, false, &done, &error))
+			log_error(PACKAGE, "%s: %s", d->origin, error.text);
+}
 
-	if (in && !in->stopping && descriptor_equal(in->descriptor, d))
-		return;
-	rc = roster_load(c->roster, d, false, &done, &error);
-	if (rc == GOFER_EXISTS)
-		load_late(c, d);
-	else if (rc)
-		log_error(PACKAGE, "%s: %s", d->origin, error.text);
+static void unload_unwanted(struct control *c, const struct settings *before,
+                            const struct settings *after)
+{
+	struct instance *in = NULL;
+
+	while ((in = roster_next(c->roster, in)))
+		if (is_from(before, in) && !is_wanted(after, in->descriptor))
+			roster_unload(c->roster, in, false);
+	for (struct descriptor *d = before->descriptors; d; d = d->next)
+		if (d->enabled && !is_wanted(after, d) && !roster_find(c->roster, d->name) &&
+		    roster_is_changing(c->roster, d->name))
+			postpone(c, d, true);
+}
+
+/* It was on its way in when it was no longer wanted. */
+static void unload_late(struct control *c, struct descriptor *d)
+{
+	struct instance *in = roster_find(c->roster, d->name);
+
+	if (roster_is_changing(c->roster, d->name))
+		postpone(c, d, true);
+	else if (in && strcmp(in->descriptor->origin, d->origin) == 0)
+		roster_unload(c->roster, in, false);
 }
 
 void control_renew(struct control *c, const struct settings *before, const struct settings *after)
@@ -529,7 +540,7 @@ void control_review(struct control *c)
 
 	c->late = NULL;
 	for (const struct late *one = late; one; one = one->next)
-		load_wanted(c, one->descriptor);
+		(one->unload ? unload_late : load_wanted)(c, one->descriptor);
 	forget_late(late);
 }
 

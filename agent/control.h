@@ -38,8 +38,8 @@ void control_free(struct control *c);
 /* The settings are `after` now, no longer `before`; both are there until the next time. What has changed in a
  * descriptor is loaded, reloaded or unloaded; one that is faulty now changes nothing. */
 void control_renew(struct control *c, const struct settings *before, const struct settings *after);
-/* Something has changed: a plugin that could not be loaded yet, since it was just being loaded or
- * unloaded, is now. */
+/* Something has changed: a plugin that was just being loaded or unloaded when the settings were renewed is seen
+ * to now. */
 void control_review(struct control *c);
 
 #endif

@@ -189,11 +189,13 @@ static void on_finished(struct execution *e)
 	enum gofer_err rc;
 
 	e->marked = true;
-	if (!e->kept)
-		count(e);
+	if (e->kept) {
+		end(e);
+		return;
+	}
+	count(e);
 	if (!e->result.size) {
-		if (!e->kept)
-			journal_done(journal, e->entry);
+		journal_done(journal, e->entry);
 		end(e);
 		return;
 	}
@@ -264,11 +266,22 @@ void execution_cancel(struct execution *e)
 /* One that is not accepted is the broker's still: the journal must not know anything of it but that. */
 void execution_mark(struct execution *e)
 {
-	if (!e->call || !call_cancelled(e->call) || e->delivery || e->marked)
+	if (!e->call || !call_cancelled(e->call) || e->delivery || e->marked || e->kept)
 		return;
 	if (call_state(e->call) != CALL_FINISHED)
 		journal_cancelled(e->instance->services->journal, e->entry);
 	e->marked = true;
+}
+
+/* Who takes it out of the queue knows that nobody has cancelled it before; nor shall anybody later. */
+void execution_cut(struct execution *e, bool keep)
+{
+	if (!e->call || !call_cancel(e->call) || !keep || !e->durable)
+		return;
+	e->kept = true;
+	if (e->pending.call)
+		pending_remove(e->instance->services->pending, &e->pending);
+	e->pending.call = NULL;
 }
 
 void execution_sweep(struct execution *e)

@@ -41,6 +41,9 @@ enum gofer_err execution_resend(struct instance *in, struct tracked *tracked,
 
 /* Asks for its end: one that has not started is answered with Cancelled. */
 void execution_cancel(struct execution *e);
+/* The same, because all ends. `keep`: one that is durable and has not started is not answered, and stays in the
+ * journal for the next start, unless it was cancelled before. */
+void execution_cut(struct execution *e, bool keep);
 /* Somebody has cancelled calls, maybe this one: then the journal is told. */
 void execution_mark(struct execution *e);
 /* One that is marked so is answered, if it waits for a thread. May end it. */

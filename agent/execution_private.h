@@ -46,6 +46,7 @@ struct execution {
 	struct delivery *delivery; /* NULL once settled */
 	struct outbox_wait sent;
 	struct pending_call pending; /* once it is accepted */
+	bool kept;                   /* in the journal, for the next start */
 	bool marked; /* as cancelled, in the journal; or it is over, and needs no mark */
 	long long total, completed; /* the last progress */
 	struct cJSON *details;
@@ -53,7 +54,6 @@ struct execution {
 	/* the worker's from the submission until `finished` is told, then the loop's */
 	struct pool_job job;
 	struct buf result;
-	bool kept; /* in the journal, for the next start: it was durable, and its pool has ended */
 
 	struct loop_task task; /* in the loop's list while `told` */
 	pthread_mutex_t lock;

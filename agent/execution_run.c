@@ -135,9 +135,7 @@ void execution_drop_job(struct pool_job *job)
 {
 	struct execution *e = EXECUTION_OF(job, job);
 
-	e->kept = e->durable && e->instance->keeping && !call_cancelled(e->call);
 	call_cancel(e->call);
-	if (!e->kept)
-		execution_print(e);
+	execution_print(e);
 	tell_finished(e);
 }

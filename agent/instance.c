@@ -270,11 +270,10 @@ void instance_stop(struct instance *in)
 void instance_cut(struct instance *in, bool keep)
 {
 	ASSERT_LOOP_THREAD(in->services->loop);
-	in->keeping = keep;
+	for (struct execution *e = in->executions; e; e = execution_next(e))
+		execution_cut(e, keep);
 	if (in->pool)
 		pool_stop(in->pool, true);
-	for (struct execution *e = in->executions; e; e = execution_next(e))
-		execution_cancel(e);
 }
 
 void instance_mark(struct instance *in)

@@ -76,7 +76,6 @@ struct instance {
 	size_t count, bytes; /* of these */
 	unsigned credit;     /* given and not used */
 	bool open, refused, tried, paused, stopping;
-	bool keeping;     /* durable calls that wait stay in the journal */
 	struct error why; /* it was refused */
 	struct plugin_metrics metrics;
 	struct loop_timer *resume;

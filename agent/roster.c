@@ -229,7 +229,7 @@ static void drop_load_job(struct pool_job *job)
 	loop_post(loop_of(c->roster), &c->loaded);
 }
 
-static bool is_changing(const struct roster *r, const char *name)
+bool roster_is_changing(const struct roster *r, const char *name)
 {
 	const struct member *m = find_member(r, name);
 
@@ -248,7 +248,7 @@ enum gofer_err roster_load(struct roster *r, struct descriptor *descriptor, bool
 	ASSERT_LOOP_THREAD(loop_of(r));
 	if (r->stopping)
 		return error_set(error, GOFER_CANCELLED, "the agent is ending");
-	if (is_changing(r, descriptor->name))
+	if (roster_is_changing(r, descriptor->name))
 		return error_set(
 			error, GOFER_EXISTS,
 			"plugin %s is just being loaded or unloaded; try again when that is "

@@ -54,6 +54,8 @@ enum gofer_err roster_load(struct roster *r, struct descriptor *descriptor, bool
  * that wait are answered with Cancelled, those that run asked to stop. May be called again. */
 void roster_unload(struct roster *r, struct instance *in, bool hard);
 
+/* Whether one of that name is just being loaded or unloaded. */
+bool roster_is_changing(const struct roster *r, const char *name);
 /* NULL: there is none of that name. */
 struct instance *roster_find(const struct roster *r, const char *name);
 /* The next instance, `in` NULL: the first. NULL: there is no more. */

@@ -313,20 +313,27 @@ static void on_flushed(struct journal_wait *wait, enum gofer_err result)
 	((struct flush *)wait)->over = true;
 }
 
-/* As cancel() does, from another thread in life; until it is written. */
-static void cancel_by_sn(struct fixture *f, const char *sn)
+/* As after a cancellation; until it is written. */
+static void sweep(struct fixture *f)
 {
 	struct flush flush = {.wait.stored = on_flushed};
-	struct cJSON *list = cJSON_CreateArray();
 
-	assert_int_equal(pending_cancel(f->pending, sn, list), GOFER_OK);
-	assert_string_equal(json_string(cJSON_GetArrayItem(list, 0)), sn);
-	cJSON_Delete(list);
 	instance_mark(f->instance);
 	instance_sweep(f->instance);
 	journal_flush(f->journal, &flush.wait);
 	while (!flush.over)
 		loop_run_once(f->loop, 0.05);
+}
+
+/* As cancel() does, from another thread in life. */
+static void cancel_by_sn(struct fixture *f, const char *sn)
+{
+	struct cJSON *list = cJSON_CreateArray();
+
+	assert_int_equal(pending_cancel(f->pending, sn, list), GOFER_OK);
+	assert_string_equal(json_string(cJSON_GetArrayItem(list, 0)), sn);
+	cJSON_Delete(list);
+	sweep(f);
 }
 
 /* A method that does not look goes on; should the agent end meanwhile it is not begun again. */
@@ -397,6 +404,51 @@ static void test_durable_ones_stay_for_the_next_start(void **state)
 	assert_non_null(strstr(f->fake->sent[4].body, "Cancelled"));
 	assert_int_equal(f->fake->sent_count, 5);
 	assert_int_equal(journal_count(f->journal), 3);
+	fixture_free(f);
+}
+
+/* Nobody has cancelled them, though others may have been at the same moment. */
+static void test_kept_ones_are_not_cancelled(void **state)
+{
+	struct fixture *f = fixture_new();
+	struct message like = {.body_kind = MESSAGE_DATA, .durable = true};
+	struct known k;
+
+	(void)state;
+	call_block(f, 0);
+	fixture_call_like(f, &like, "kept", "echo", "[1]", "\"R\"");
+	fixture_wait_sent(f, 3);
+	instance_stop(f->instance);
+	instance_cut(f->instance, true);
+	sweep(f);
+	assert_int_equal(pending_cancel(f->pending, "kept", NULL), GOFER_NOTFOUND);
+	k = look(f);
+	assert_int_equal(k.count, 2);
+	assert_int_equal(k.state, JOURNAL_ACCEPTED);
+	fixture_free(f);
+}
+
+/* It has not started, either, though a thread has it. */
+static void test_one_in_latency_is_kept(void **state)
+{
+	struct fixture *f = fixture_new_like(&(struct descriptor){.latency_s = 30}, 4096,
+	                                     &(struct journal_options){0});
+	struct message like = {.body_kind = MESSAGE_DATA, .durable = true};
+	struct known k;
+
+	(void)state;
+	fixture_call_like(f, &like, "kept", "echo", "[1]", "\"R\"");
+	fixture_wait_sent(f, 1);
+	while (!pool_running(f->instance->pool))
+		fixture_turn(f, 0.01);
+	instance_stop(f->instance);
+	instance_cut(f->instance, true);
+	while (instance_busy(f->instance) && f->fake->sent_count == 1)
+		fixture_turn(f, 0.01);
+	assert_int_equal(f->fake->sent_count, 1);
+	k = look(f);
+	assert_int_equal(k.count, 1);
+	assert_int_equal(k.state, JOURNAL_ACCEPTED);
 	fixture_free(f);
 }
 
@@ -595,9 +647,9 @@ static void test_hard_stop(void **state)
 	instance_stop(f->instance);
 	instance_cut(f->instance, true);
 	fixture_wait_sent(f, 7);
-	expect_cancelled(f, 4, "waiting");
-	expect_cancelled(f, 5, "waiting too");
-	expect_cancelled(f, 6, "running");
+	for (size_t i = 4; i < 7; i++) /* in no certain order */
+		expect_cancelled(f, i, f->fake->sent[i].correlation);
+	assert_string_not_equal(f->fake->sent[4].correlation, f->fake->sent[5].correlation);
 	fake_settle_all(f->fake, OUTCOME_ACCEPTED);
 	assert_int_equal(instance_busy(f->instance), 0);
 	assert_int_equal(fixture_runs, 1);
@@ -660,6 +712,8 @@ int main(void)
 		cmocka_unit_test(test_cancelled_is_in_the_journal),
 		cmocka_unit_test(test_cancelled_while_all_are_busy),
 		cmocka_unit_test(test_durable_ones_stay_for_the_next_start),
+		cmocka_unit_test(test_kept_ones_are_not_cancelled),
+		cmocka_unit_test(test_one_in_latency_is_kept),
 		cmocka_unit_test(test_durable_waits_for_the_journal),
 		cmocka_unit_test(test_credit_is_the_room),
 		cmocka_unit_test(test_credit_in_batches),

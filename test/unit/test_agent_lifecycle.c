@@ -297,6 +297,43 @@ static void test_renewed_and_stopped(void **state)
 	scene_stop_and_wait();
 }
 
+/* What is read while a plugin is on its way in counts when it is there. */
+static void test_unwanted_while_loading(void **state)
+{
+	(void)state;
+	start();
+	scene_put("plugins/a.conf", DESCRIPTOR);
+	renew();
+	scene_put("plugins/a.conf", "[main]\nenabled=0\nplugin=test\n");
+	scene_put("plugins/b.conf", DESCRIPTOR);
+	renew();
+	scene_call("b", "1", "echo"); /* one is loaded after the other */
+	scene_wait_texts(3);
+	wait_plugins(1);
+	wait_loads(1);
+}
+
+static void test_as_before_while_loading(void **state)
+{
+	(void)state;
+	scene_put("plugins/a.conf", DESCRIPTOR "[test]\nname=old\n");
+	start();
+	scene_put("plugins/a.conf", DESCRIPTOR "[test]\nname=new\n");
+	renew();
+	scene_put("plugins/a.conf", DESCRIPTOR "[test]\nname=old\n");
+	scene_put("plugins/b.conf", DESCRIPTOR);
+	renew();
+	wait_plugins(2);
+	for (size_t i = 1; i <= 20 && !scene_is_said("\"old\""); i++) {
+		char sn[8];
+
+		snprintf(sn, sizeof sn, "%zu", i);
+		scene_call("a", sn, "who");
+		scene_wait_texts(3 * i);
+	}
+	assert_true(scene_is_said("\"old\""));
+}
+
 /* What a plugin has to put away is waited for. */
 static void test_stopped_while_unloading(void **state)
 {
@@ -327,6 +364,8 @@ int main(void)
 		SCENE_TEST(test_forwarded_to_one_that_goes),
 		SCENE_TEST(test_actions),
 		SCENE_TEST(test_renewed_and_stopped),
+		SCENE_TEST(test_unwanted_while_loading),
+		SCENE_TEST(test_as_before_while_loading),
 		SCENE_TEST(test_stopped_while_unloading),
 	};
 
