@@ -30,6 +30,10 @@
 enum gofer_err execution_begin_take(struct instance *in, struct request *request,
                                     struct tracked *entry, struct delivery *d);
 
+/* Its request has come once more, as `d`. True: `d` was taken over, since it is the one that counts: the journal does
+ * not have the request yet, and the link by which it came first is lost. */
+bool execution_adopt(struct execution *e, struct delivery *d);
+
 /* What the journal has of it from before: it is run from its start, or, where it was cancelled, answered so; or its
  * result (which has an address) is sent; none is read again. `request` is taken over. Otherwise `entry` and `tracked` are still the
  * caller's: GOFER_NOMEM, or what pool_submit() says. */

@@ -44,6 +44,7 @@ struct execution {
 	struct journal_entry *entry;
 	struct journal_wait stored;
 	struct delivery *delivery; /* NULL once settled */
+	unsigned came_by;          /* the instance's link then */
 	struct outbox_wait sent;
 	struct pending_call pending; /* once it is accepted */
 	bool kept;                   /* in the journal, for the next start */

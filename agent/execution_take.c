@@ -27,7 +27,8 @@ static void accept(struct execution *e)
 {
 	struct instance *in = e->instance;
 	struct reply_head head = execution_head(e);
-	enum gofer_err rc = in->stopping ? GOFER_CANCELLED : pool_submit(e->pool, &e->job);
+	bool back = in->stopping || e->came_by != in->link; /* at the broker */
+	enum gofer_err rc = back ? GOFER_CANCELLED : pool_submit(e->pool, &e->job);
 
 	if (rc) {
 		if (rc != GOFER_CANCELLED)
@@ -142,10 +143,21 @@ enum gofer_err execution_begin_take(struct instance *in, struct request *request
 		return rc;
 	}
 	e->delivery = d;
+	e->came_by = in->link;
 	own(e, entry, e->entry);
 	if (!e->durable)
 		accept(e);
 	return GOFER_OK;
+}
+
+bool execution_adopt(struct execution *e, struct delivery *d)
+{
+	if (!e->delivery || e->came_by == e->instance->link)
+		return false;
+	settle(e, OUTCOME_RELEASED);
+	e->delivery = d;
+	e->came_by = e->instance->link;
+	return true;
 }
 
 /* --- what is left from before -------------------------------------------------------- */

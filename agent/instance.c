@@ -77,6 +77,7 @@ static void on_down(struct receiver *r, const struct error *why, double retry_s,
 		            "plugin %s, queue %s at %s: %s; trying again until it is there",
 		            in->descriptor->name, in->descriptor->queue, in->label, why->text);
 	in->open = false;
+	in->link++;
 	in->refused = in->tried = true;
 	in->why = *why;
 	in->credit = 0;
@@ -192,6 +193,7 @@ void instance_detach(struct instance *in)
 {
 	ASSERT_LOOP_THREAD(in->services->loop);
 	in->open = in->refused = false;
+	in->link++;
 	in->credit = 0;
 	if (in->receiver)
 		receiver_close(in->receiver);

@@ -75,6 +75,9 @@ struct instance {
 	struct execution *executions;
 	size_t count, bytes; /* of these */
 	unsigned credit;     /* given and not used */
+	unsigned
+		link; /* another number each time that it was lost: what came by it and is not settled is
+	                      * the broker's again */
 	bool open, refused, tried, paused, stopping;
 	struct error why; /* it was refused */
 	struct plugin_metrics metrics;

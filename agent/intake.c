@@ -229,6 +229,10 @@ static bool check_known(struct arrival *a)
 		give_back(a, "out of memory");
 		return false;
 	}
+	if (state == TRACKER_PENDING && execution_adopt(tracked_owner(a->tracked), a->delivery)) {
+		a->delivery = NULL;
+		return false;
+	}
 	log_info(PACKAGE, "plugin %s: request %.100s came again, not run again",
 	         in->descriptor->name, a->request.sn);
 	count(a, METRICS_REPEATED);

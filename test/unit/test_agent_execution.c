@@ -558,13 +558,14 @@ static void test_link_lost_and_back(void **state)
 	fake_down(f->fake, "lost", -1);
 	assert_int_equal(f->instance->credit, 0);
 	fixture_turn(f, 0.02);
-	assert_true(d->settled);
+	assert_int_equal(d->outcome, OUTCOME_RELEASED);
 	fake_open(f->fake);
-	assert_int_equal(f->fake->credit, 6);
+	assert_int_equal(f->fake->credit, 7);
 	/* The broker saw none of the settlements: it sends both again. */
 	again = fixture_call(f, "running", "block", "[]");
 	assert_int_equal(again->outcome, OUTCOME_ACCEPTED);
 	again = fixture_call_like(f, &like, "waits", "echo", "[1]", "\"R\"");
+	fixture_wait_sent(f, 3);
 	assert_int_equal(again->outcome, OUTCOME_ACCEPTED);
 	fixture_release(1);
 	fixture_wait_sent(f, 6);
@@ -675,6 +676,50 @@ static void test_stop_before_accepted(void **state)
 	fixture_free(f);
 }
 
+/* What was not accepted when its link was lost or left is the broker's again: it is not run from here. */
+static void test_link_lost_before_accepted(void **state)
+{
+	(void)state;
+	for (int detached = 0; detached < 2; detached++) {
+		struct fixture *f = fixture_new();
+		struct message like = {.body_kind = MESSAGE_DATA, .durable = true};
+		struct fake_delivery *d = fixture_call_like(f, &like, "s", "echo", "[1]", "\"R\"");
+
+		if (detached)
+			instance_detach(f->instance);
+		else
+			fake_down(f->fake, "gone", -1);
+		while (!d->settled)
+			fixture_turn(f, 0.01);
+		fixture_turn(f, 0.02);
+		assert_int_equal(d->outcome, OUTCOME_RELEASED);
+		assert_int_equal(f->fake->sent_count, 0);
+		assert_int_equal(fixture_runs, 0);
+		assert_int_equal(journal_count(f->journal), 0);
+		fixture_free(f);
+	}
+}
+
+/* And where it comes again before the journal has it, that is the one to be accepted. */
+static void test_again_before_accepted(void **state)
+{
+	struct fixture *f = fixture_new();
+	struct message like = {.body_kind = MESSAGE_DATA, .durable = true};
+	struct fake_delivery *first, *again;
+
+	(void)state;
+	first = fixture_call_like(f, &like, "s", "echo", "[1]", "\"R\"");
+	fake_down(f->fake, "gone", -1);
+	fake_open(f->fake);
+	again = fixture_call_like(f, &like, "s", "echo", "[1]", "\"R\"");
+	assert_false(again->settled);
+	fixture_wait_sent(f, 3);
+	assert_int_equal(first->outcome, OUTCOME_RELEASED);
+	assert_int_equal(again->outcome, OUTCOME_ACCEPTED);
+	assert_int_equal(fixture_runs, 1);
+	fixture_free(f);
+}
+
 /* Freed with all there can be: a delivery that the journal has, a call that waits, one that runs and a result
  * that nobody took. */
 static void test_free_in_the_middle(void **state)
@@ -724,6 +769,8 @@ int main(void)
 		cmocka_unit_test(test_soft_stop),
 		cmocka_unit_test(test_hard_stop),
 		cmocka_unit_test(test_stop_before_accepted),
+		cmocka_unit_test(test_link_lost_before_accepted),
+		cmocka_unit_test(test_again_before_accepted),
 		cmocka_unit_test(test_free_in_the_middle),
 	};
 
