@@ -301,8 +301,10 @@ static void test_renewed_and_stopped(void **state)
 static void test_unwanted_while_loading(void **state)
 {
 	(void)state;
+	scene_put("plugins/b.conf", DESCRIPTOR);
 	start();
 	scene_put("plugins/a.conf", DESCRIPTOR);
+	scene_put("plugins/b.conf", "[main]\nenabled=0\nplugin=test\n"); /* its queue stays */
 	renew();
 	scene_put("plugins/a.conf", "[main]\nenabled=0\nplugin=test\n");
 	scene_put("plugins/b.conf", DESCRIPTOR);
