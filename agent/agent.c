@@ -313,11 +313,12 @@ static void load_plugins(struct agent *agent)
 	}
 }
 
-/* Whether a plugin of that name is wanted: it may be back at the next start. */
+/* Whether a plugin of that name may be back: it is faulty, or not enabled, or could not be loaded. */
 static bool is_wanted(const struct agent *agent, const char *name)
 {
 	for (const struct descriptor *d = agent->settings->descriptors; d; d = d->next)
-		if (d->name && strcmp(d->name, name) == 0 && (d->faulty || d->broker.attached))
+		if (d->name && strcmp(d->name, name) == 0 &&
+		    (d->faulty || !d->enabled || d->broker.attached))
 			return true;
 	return false;
 }
