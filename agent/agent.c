@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/control.h"
+#include "agent/renewal.h"
 #include "agent/resume.h"
 #include "agent/roster.h"
 #include "broker/broker.h"
@@ -45,6 +46,7 @@ struct agent {
 	struct loop_timer *timer;
 
 	/* loop only */
+	struct renewal renewal;
 	struct settings *renewed; /* instead of `settings`; NULL: never */
 	struct resume_left *left; /* in the journal, of plugins that are not loaded */
 	enum phase phase;
@@ -134,7 +136,7 @@ static void on_review(struct loop_task *task)
 
 	agent->review_due = false;
 	roster_tidy(agent->roster);
-	control_review(agent->control);
+	renewal_review(&agent->renewal);
 	if (agent->plugins != roster_version(agent->roster)) {
 		set_help(agent);
 		take_up_left(agent);
@@ -369,6 +371,7 @@ static enum gofer_err make_roster(struct agent *agent, struct error *error)
 		.context = agent,
 	};
 	agent->roster = roster_new(&options, error);
+	agent->renewal.roster = agent->roster;
 	return agent->roster ? GOFER_OK : GOFER_FAILED;
 }
 
@@ -443,7 +446,8 @@ void agent_renew_take(struct agent *agent, struct settings *settings)
 	struct settings *before = agent->renewed;
 
 	ASSERT_LOOP_THREAD(agent->loop);
-	control_renew(agent->control, current(agent), settings);
+	renewal_renew(&agent->renewal, current(agent), settings);
+	control_renew(agent->control, settings);
 	agent->renewed = settings;
 	settings_free(before);
 }
@@ -477,6 +481,7 @@ void agent_free(struct agent *agent)
 	tracker_free(agent->tracker);
 	loop_timer_free(agent->timer);
 	settings_free(agent->renewed);
+	renewal_release(&agent->renewal);
 	resume_forget(&agent->left);
 	free(agent);
 }

@@ -20,15 +20,7 @@ struct control {
 	const struct settings *settings;
 	struct management *management; /* NULL: closed */
 	struct report_parts parts;
-	struct late *late;
 	LIST_HEAD(, cancelled) cancelled;
-};
-
-/* A plugin of the settings that is to be loaded, or unloaded, when what is done with it now is over. */
-struct late {
-	struct late *next;
-	struct descriptor *descriptor; /* a reference */
-	bool unload;
 };
 
 /* A request on its way to its answer. */
@@ -432,116 +424,9 @@ static void on_request(void *context, struct management_call *call, const char *
 
 static const struct management_events events = {on_request};
 
-/* --- a configuration that has changed -------------------------------------------------- */
-
-static const struct descriptor *descriptor_of(const struct settings *s, const char *origin)
+void control_renew(struct control *c, const struct settings *settings)
 {
-	const struct descriptor *d = s->descriptors;
-
-	while (d && strcmp(d->origin, origin) != 0)
-		d = d->next;
-	return d;
-}
-
-/* Whether it was loaded because these settings said so, and not by hand. */
-static bool is_from(const struct settings *s, const struct instance *in)
-{
-	const struct descriptor *d = descriptor_of(s, in->descriptor->origin);
-
-	return d && d->name && strcmp(d->name, in->descriptor->name) == 0;
-}
-
-static bool is_wanted(const struct settings *s, const struct descriptor *loaded)
-{
-	const struct descriptor *d = descriptor_of(s, loaded->origin);
-
-	return d && (d->faulty || (d->enabled && strcmp(d->name, loaded->name) == 0));
-}
-
-static void on_renewed(void *context, const struct error *error)
-{
-	(void)context;
-	(void)error; /* the roster has told it */
-}
-
-static void postpone(struct control *c, struct descriptor *d, bool unload)
-{
-	struct late *late = malloc(sizeof *late);
-
-	if (!late) {
-		log_error(PACKAGE, "%s: out of memory", d->origin);
-		return;
-	}
-	*late = (struct late){c->late, descriptor_ref(d), unload};
-	c->late = late;
-}
-
-static void forget_late(struct late *late)
-{
-	for (struct late *next; late; late = next) {
-		next = late->next;
-		descriptor_unref(late->descriptor);
-		free(late);
-	}
-}
-
-static void load_wanted(struct control *c, struct descriptor *d)
-{
-	const struct instance *in = roster_find(c->roster, d->name);
-	const struct roster_done done = {on_renewed, NULL};
-	struct error error = ERROR_NONE;
-
-	if (roster_is_changing(c->roster, d->name))
-		postpone(c, d, false);
-	else if (!in || !descriptor_equal(in->descriptor, d))
-		if (roster_load(c->roster, d, false, &done, &error))
-			log_error(PACKAGE, "%s: %s", d->origin, error.text);
-}
-
-static void unload_unwanted(struct control *c, const struct settings *before,
-                            const struct settings *after)
-{
-	struct instance *in = NULL;
-
-	while ((in = roster_next(c->roster, in)))
-		if (is_from(before, in) && !is_wanted(after, in->descriptor))
-			roster_unload(c->roster, in, false);
-	for (struct descriptor *d = before->descriptors; d; d = d->next)
-		if (d->enabled && !is_wanted(after, d) && !roster_find(c->roster, d->name) &&
-		    roster_is_changing(c->roster, d->name))
-			postpone(c, d, true);
-}
-
-/* It was on its way in when it was no longer wanted. */
-static void unload_late(struct control *c, struct descriptor *d)
-{
-	struct instance *in = roster_find(c->roster, d->name);
-
-	if (roster_is_changing(c->roster, d->name))
-		postpone(c, d, true);
-	else if (in && strcmp(in->descriptor->origin, d->origin) == 0)
-		roster_unload(c->roster, in, false);
-}
-
-void control_renew(struct control *c, const struct settings *before, const struct settings *after)
-{
-	c->settings = after;
-	forget_late(c->late);
-	c->late = NULL;
-	unload_unwanted(c, before, after);
-	for (struct descriptor *d = after->descriptors; d; d = d->next)
-		if (d->enabled)
-			load_wanted(c, d);
-}
-
-void control_review(struct control *c)
-{
-	struct late *late = c->late;
-
-	c->late = NULL;
-	for (const struct late *one = late; one; one = one->next)
-		(one->unload ? unload_late : load_wanted)(c, one->descriptor);
-	forget_late(late);
+	c->settings = settings;
 }
 
 /* --- life ----------------------------------------------------------------------------- */
@@ -596,6 +481,5 @@ void control_free(struct control *c)
 	control_close(c);
 	while (!LIST_EMPTY(&c->cancelled)) /* the journal tells them no more */
 		tell_cancelled(LIST_FIRST(&c->cancelled));
-	forget_late(c->late);
 	free(c);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control: what may be asked of a running agent, and by whom: management requests (management.h), and a
- * configuration that has changed.
+ * control: what may be asked of a running agent: management requests (management.h).
  *
  *   c = control_new(&options, &error);
- *   control_renew(c, before, after);      // SIGHUP
+ *   control_renew(c, settings);      // SIGHUP
  *   control_close(c); control_free(c);
  *
  * The requests: show, load, reload, unload, cancel, status, calls, metrics; docs/operations.md says what each takes
@@ -35,11 +34,7 @@ void control_close(struct control *c);
 /* After roster_join(), and what that has posted, and journal_stop(). NULL is taken. */
 void control_free(struct control *c);
 
-/* The settings are `after` now, no longer `before`; both are there until the next time. What has changed in a
- * descriptor is loaded, reloaded or unloaded; one that is faulty now changes nothing. */
-void control_renew(struct control *c, const struct settings *before, const struct settings *after);
-/* Something has changed: a plugin that was just being loaded or unloaded when the settings were renewed is seen
- * to now. */
-void control_review(struct control *c);
+/* What is loaded from now on is read by these settings; they are borrowed until the next time. */
+void control_renew(struct control *c, const struct settings *settings);
 
 #endif
