@@ -110,9 +110,11 @@ struct plugin {
 	const struct class *classes;    /* NULL or ends with name NULL; so do the functions */
 	const struct method *functions; /* called with the plugin's name as the class */
 	const struct action *actions;   /* NULL or ends with name NULL */
-	enum gofer_err (*load)(
-		struct plugin_context *context);        /* NULL or called before the first call */
-	void (*unload)(struct plugin_context *context); /* NULL or called after the last call */
+	/* NULL, or called before the first call and after the last one; both may block, and of all plugins' one
+	 * runs at a time. A reload loads the plugin anew, with a context of its own, before the one that was is
+	 * unloaded: there may be two. */
+	enum gofer_err (*load)(struct plugin_context *context);
+	void (*unload)(struct plugin_context *context);
 };
 
 /* The plugin's configuration: a value of a section of its descriptor, NULL if not there. */
