@@ -122,7 +122,7 @@ class Starter:
         port = broker.port if broker else free_port()
         where = ["--url", broker.url] if broker else ["--listen", f"amqp://127.0.0.1:{port}"]
         p = self.process("agentd", "-f", "--root", root, *where, "--plugin", plugin, *more)
-        wait_for(lambda: "ready" in p.output() or not p.alive(), "the agent to be ready")
+        wait_for(lambda: " ready: " in p.output() or not p.alive(), "the agent to be ready")
         assert p.alive(), p.output()
         return Place(p, port, root)
 

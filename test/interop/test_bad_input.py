@@ -267,7 +267,7 @@ def test_wrong_password(start, tmp_path):
     broker = start.broker("--users", str(users))
     agent = start.process("agentd", "-f", "--root", str(tmp_path / "r"), "--url",
                           f"amqp://ann:right@127.0.0.1:{broker.port}", "--plugin", "demo")
-    wait_for(lambda: "ready" in agent.output(), "the agent")
+    wait_for(lambda: " ready: " in agent.output(), "the agent")
 
     def call(user):
         return gofer("call", "-u", f"amqp://{user}127.0.0.1:{broker.port}", "-w", "20", "demo",

@@ -136,7 +136,7 @@ def test_requests_of_a_plugin_that_has_gone_are_discarded(start, broker, caller)
     config = os.path.join(agent.root, "etc/gofer/plugins")
     os.makedirs(config)
     p = start.process("agentd", "-f", "--root", agent.root)
-    wait_for(lambda: "ready" in p.output(), "the agent")
+    wait_for(lambda: " ready: " in p.output(), "the agent")
     assert sn in p.output() and "discarded" in p.output()
     until_journal(agent, lambda j: not j)
 
@@ -216,7 +216,7 @@ def test_a_full_disk_accepts_nothing_and_goes_on_when_there_is_room(start, tmp_p
     broker = start.broker()
     p = start.process("agentd", "-f", "--root", str(root), "--url", broker.url, "--plugin", "demo",
                       prefix=[*UNSHARE, "sh", "-c", FULL, "sh", state])
-    wait_for(lambda: "ready" in p.output() or not p.alive(), "the agent to be ready")
+    wait_for(lambda: " ready: " in p.output() or not p.alive(), "the agent to be ready")
     assert p.alive(), p.output()
     inside = f"/proc/{p.pid}/root{state}"
     caller = Durable(broker.url)

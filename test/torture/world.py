@@ -47,7 +47,7 @@ class World(Starter):
 
     def start(self, *more, prefix=()):
         agent = self.spawn(*more, prefix=prefix)
-        wait_for(lambda: "ready" in agent.output() or not agent.alive(), "the agent to be ready",
+        wait_for(lambda: " ready: " in agent.output() or not agent.alive(), "the agent to be ready",
                  60)
         assert agent.alive(), agent.output()
         return agent
