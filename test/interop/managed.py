@@ -53,7 +53,8 @@ class Managed:
     def run(self):
         url = f"amqp://127.0.0.1:{self.broker_port}"
         self.process = self.start.process("agentd", "-f", "--root", self.root, "--listen", url)
-        wait_for(lambda: " ready: " in self.process.output() or not self.process.alive(), "the agent")
+        wait_for(lambda: " ready: " in self.process.output() or not self.process.alive(),
+                 "the agent")
         assert self.process.alive(), self.process.output()
         self.url = url
 

@@ -56,7 +56,8 @@ def agent(start, broker, tmp_path):
     (plugins / "demo.conf").write_text("[main]\nenabled = 1\nthreads = 4\n"
                                        f"[messaging]\nurl = {broker.url}\n")
     process = start.process("agentd", "-f", "--root", str(tmp_path / "root"))
-    wait_for(lambda: " ready: " in process.output() or not process.alive(), "the agent to be ready")
+    wait_for(lambda: " ready: " in process.output() or not process.alive(),
+             "the agent to be ready")
     assert process.alive(), process.output()
     return Place(process, broker.port)
 
