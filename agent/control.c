@@ -7,12 +7,12 @@
 #include <sys/queue.h>
 
 #include "agent/management.h"
+#include "agent/management_socket.h"
 #include "agent/report.h"
 #include "core/clock.h"
 #include "core/log.h"
 
 #define PACKAGE "agent.control"
-#define SOCKET_NAME "management.sock"
 
 struct control {
 	const struct instance_services *services;
@@ -437,7 +437,7 @@ static enum gofer_err listen_for_requests(struct control *c, struct error *error
 	struct management_options options = {0};
 	struct buf path = BUF_INIT;
 
-	buf_printf(&path, "%s/" SOCKET_NAME, c->settings->run);
+	buf_printf(&path, "%s/" MANAGEMENT_SOCKET_NAME, c->settings->run);
 	options.socket_path = buf_text(&path);
 	if (config_bool(config, "management", "enabled")) {
 		options.host = config_text(config, "management", "host");

@@ -134,15 +134,10 @@ struct instance *instance_new(const struct instance_services *services, struct m
 	return NULL;
 }
 
-static void start_actions(struct instance *in)
+void instance_start(struct instance *in)
 {
 	if (actions_start(in->actions, in->module))
 		log_error(PACKAGE, "plugin %s: no memory for its actions", in->descriptor->name);
-}
-
-void instance_start(struct instance *in)
-{
-	start_actions(in);
 }
 
 void instance_join(struct instance *in)
@@ -224,7 +219,7 @@ void instance_change(struct instance *in, struct module *module, bool hard)
 	pthread_mutex_unlock(&in->lock);
 	in->descriptor = d;
 	pool_resize(in->pool, d->threads, pool_backlog(in, d));
-	start_actions(in);
+	instance_start(in);
 	module_unref(before);
 	top_up(in);
 }

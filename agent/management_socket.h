@@ -16,7 +16,9 @@
 #include "core/error.h"
 
 /* Where it is below an agent's root. */
-#define MANAGEMENT_SOCKET "run/gofer/management.sock"
+#define MANAGEMENT_SOCKET_NAME \
+	"management.sock" /* in the directory for what lives as long as the agent */
+#define MANAGEMENT_SOCKET "run/gofer/" MANAGEMENT_SOCKET_NAME
 #define MANAGEMENT_SOCKETS_MAX 2 /* addresses of a host */
 
 /* Listens at `path` with mode 0600; `*file` tells the file from one that takes its place later. A
